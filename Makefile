@@ -1,0 +1,39 @@
+# make run: the first phase diagrams on a fresh machine.  make test: the tests.  make lint: style, types, workflow format.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(CURDIR)/$(VENV)/bin
+STAMP := $(VENV)/installed
+
+.PHONY: run test test-slow lint lock clean
+
+run: $(STAMP)
+	$(BIN)/snakemake --config small=true
+	@if [ -n "$$(find results -newer results/report.html -path '*/figures/*.svg' 2>/dev/null)" ] || [ ! -f results/report.html ]; then \
+	  $(BIN)/snakemake --config small=true --report results/report.html; fi
+	@echo "figures: $$(ls -d results/*/figures | tr '\n' ' ')"; echo "report:  results/report.html"
+
+test: $(STAMP)
+	$(BIN)/python -m pytest -m "not slow"
+
+test-slow: $(STAMP)
+	$(BIN)/python -m pytest -m slow
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/snakefmt --check Snakefile workflow
+
+$(STAMP): requirements.lock pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements.lock
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	touch $@
+
+# needs uv (pip install uv)
+lock:
+	uv pip compile pyproject.toml --universal --python-version 3.11 --all-extras --generate-hashes \
+	  --no-emit-index-url --no-emit-find-links --no-header --output-file requirements.lock
+
+clean:
+	rm -rf $(VENV)

@@ -1,0 +1,224 @@
+"""The cells of a map: colours where there is a value, hatches and marks where there is none."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Colormap, LogNorm, Normalize
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
+from numpy.typing import NDArray
+
+from nessmap.figures import colours, style
+from nessmap.figures.axis import Array, Axis
+from nessmap.figures.contours import BOUNDARY_RIM, THEORY_RIM, level_text
+from nessmap.figures.selection import EXACT_ZERO, OK, SHORT_RUN, Selection
+
+Mask = NDArray[np.bool_]
+CROWDED = 3.2  # cells narrower than this carry no mark [pt]
+
+
+@dataclass(frozen=True)
+class Cells:
+    """What one map shows, all (y, x)."""
+
+    value: Array
+    error: Array
+    z: Array
+    flag: Array
+    status: Array
+
+    @property
+    def complete(self) -> Mask:
+        """Cells whose run gave something."""
+        return np.isin(self.status, (OK, SHORT_RUN))
+
+    @property
+    def zero(self) -> Mask:
+        """Zero by a theorem."""
+        return self.complete & (self.flag == EXACT_ZERO)
+
+    @property
+    def shown(self) -> Mask:
+        """Cells with an estimate."""
+        return self.complete & np.isfinite(self.value) & ~self.zero
+
+    @property
+    def resolved(self) -> Mask:
+        """Positive by two standard errors or more."""
+        return self.shown & (self.value > 0) & ~(self.value < 2 * self.error)
+
+
+class Shades(NamedTuple):
+    """How values become colours."""
+
+    palette: Colormap
+    norm: Normalize
+    extend: str = "neither"
+    blank: bool = False  # grey where two standard errors reach zero
+
+    @property
+    def limits(self) -> tuple[float, float]:
+        """Lowest and highest colour."""
+        return float(self.norm.vmin or 0), float(self.norm.vmax or 0)
+
+    @property
+    def logarithmic(self) -> bool:
+        return isinstance(self.norm, LogNorm)
+
+
+def cells(chosen: Selection, x: str, y: str | None) -> Cells:
+    """The observable over (y, x); the theory where the sweep has no simulation."""
+    dims = (x,) if y is None else (y, x)
+    value, status = chosen.values("", dims), chosen.status(dims)
+    if chosen.variable not in chosen.dataset:
+        value = chosen.values("_theory", dims)
+        status = np.where(np.isfinite(value) & (status <= OK), OK, status)
+    parts = (value, chosen.values("_standard_error", dims), chosen.values("_z", dims), chosen.flag(dims), status)
+    return Cells(*(np.atleast_2d(part) for part in parts))
+
+
+def estimate_shades(signed: bool, maps: Sequence[Cells], scale: str, limits: Sequence[float] | None) -> Shades | None:
+    """Colours common to all maps of the estimate; None where there is no estimate.
+
+    Signed: vik, zero in the centre. Else batlow, logarithmic where the resolved values span more than a decade.
+    """
+    values = np.concatenate([cell.value[cell.shown] for cell in maps])
+    resolved = np.concatenate([cell.value[cell.resolved] for cell in maps])
+    if not len(values):
+        return None
+    if scale == "log" or (scale == "auto" and not signed and len(resolved) and resolved.max() > 10 * resolved.min()):
+        inside = resolved if len(resolved) else np.array([0.1, 1.0])
+        low, high = limits or (inside.min(), max(inside.max(), 1.01 * inside.min()))
+        return Shades(colours.batlow(), LogNorm(low, high), _extend(resolved, low, high), blank=True)
+    low, high = limits or _robust(values, signed)
+    return Shades(colours.vik() if signed else colours.batlow(), Normalize(low, high), _extend(values, low, high))
+
+
+def error_shades(maps: Sequence[Cells]) -> Shades | None:
+    """Colours common to all maps of the standard error."""
+    errors = np.concatenate([cell.error[cell.shown & (cell.error > 0)] for cell in maps])
+    if not len(errors):
+        return None
+    if errors.max() > 10 * errors.min():
+        return Shades(colours.batlow(), LogNorm(errors.min(), errors.max()))
+    return Shades(colours.batlow(), Normalize(0, errors.max()))
+
+
+def paint(
+    axes: Axes, cell: Cells, values: Array, shades: Shades | None, across: Axis, up: Axis | None, room: tuple[float, float]
+) -> Counter[str]:
+    """Draw one map of `room` inches; how many cells of each kind it has."""
+    x, y = across.edges, np.array([-0.5, 0.5]) if up is None else up.edges
+    shown = cell.shown & np.isfinite(values)
+    undefined = cell.complete & ~shown & ~cell.zero
+    masks = {"zero": cell.zero, "short": shown & (cell.status == SHORT_RUN), "undefined": undefined}
+    if shades is not None:
+        below = cell.shown & ~cell.resolved if shades.blank else np.zeros_like(shown)
+        masks["below"] = below
+        _mesh(axes, x, y, np.where(shown & ~below, values, np.nan), shades.palette, shades.norm)
+        _mesh(axes, x, y, np.where(below, 0.5, np.nan), colours.flat(colours.BELOW_ERROR), Normalize(0, 1))
+    style.hatch(axes, masks["short"], x, y, style.DOTS)
+    style.hatch(axes, undefined, x, y, style.UNDEFINED[1])
+    for status, (word, lines) in style.STATUSES.items():
+        masks[word] = cell.status == status
+        style.hatch(axes, masks[word], x, y, lines)
+    side = 72 * min(room[0] / cell.value.shape[1], room[1] / cell.value.shape[0])
+    if cell.zero.any() and side >= CROWDED:
+        rows, columns = np.nonzero(cell.zero)
+        heights = np.array([0.0]) if up is None else up.centres
+        axes.plot(across.centres[columns], heights[rows], **zero_mark(min(0.5 * side, 3.6)))
+    return Counter({word: int(mask.sum()) for word, mask in masks.items()})
+
+
+def zero_mark(size: float) -> dict[str, object]:
+    """A small 0: the value is zero by a theorem, with no error."""
+    return {"marker": "$0$", "markersize": size, "color": "0.35", "linestyle": "none", "markeredgewidth": 0.0, "zorder": 2}
+
+
+def frame(axes: Axes, across: Axis, up: Axis | None, room: tuple[float, float], bottom: bool, left: bool) -> None:
+    """Scales, ticks and labels of a map; `room` is its size in inches."""
+    across.show(axes, "x", room[0])
+    if up is None:
+        axes.set_ylim(-0.5, 0.5)
+        axes.yaxis.set_major_locator(NullLocator())
+    else:
+        up.show(axes, "y", room[1])
+        if left:
+            axes.set_ylabel(style.wrapped(up.label, room[1] + 0.3))
+    if bottom:
+        axes.set_xlabel(style.wrapped(across.label, room[0] + 0.3))
+
+
+def colour_bar(figure: Figure, panels: Sequence[Axes], shades: Shades, label: str, height: float) -> None:
+    """One bar for all maps of a column, its label broken where it is longer than the column."""
+    bar = figure.colorbar(
+        ScalarMappable(shades.norm, shades.palette), ax=list(panels), extend=shades.extend, aspect=height / 0.085, pad=0.02, fraction=0.06
+    )
+    bar.set_label(style.wrapped(label, height))
+    if shades.logarithmic:
+        ticks = _log_ticks(*shades.limits, int(height / 0.3))
+        bar.ax.yaxis.set_major_locator(FixedLocator(ticks))
+        bar.ax.yaxis.set_major_formatter(FixedFormatter([level_text(tick) for tick in ticks]))
+    bar.outline.set_linewidth(0.6)  # type: ignore[operator]
+
+
+def legend_entries(occurs: Counter[str], theory_kind: str) -> list[tuple[Artist | tuple[Artist, ...], str]]:
+    """Keys of what occurs on the maps, nothing else."""
+    entries: list[tuple[Artist | tuple[Artist, ...], str]] = []
+    edge = {"edgecolor": "0.6", "linewidth": 0.4}
+    if occurs["theory"]:
+        word = "theory" if theory_kind in ("", "exact") else f"theory ({theory_kind.replace('_', ' ')})"
+        entries.append((Line2D([], [], color="white", linewidth=0.8, path_effects=THEORY_RIM), word))
+    if occurs["boundary"]:
+        entries.append((Line2D([], [], color="black", linewidth=1.9, path_effects=BOUNDARY_RIM), "stability boundary"))
+    if occurs["below"]:
+        entries.append((Patch(facecolor=colours.BELOW_ERROR, linewidth=0), "below 2 s.e."))
+    if occurs["zero"]:
+        mark = Line2D([0], [0], **zero_mark(3.6))  # type: ignore[arg-type]
+        entries.append(((Patch(facecolor=colours.EXACT_ZERO, **edge), mark), "exact zero"))
+    if occurs["short"]:
+        entries.append((style.swatch(style.DOTS, colours.batlow()(0.45)), "short run"))
+    for word, lines in (style.UNDEFINED, *style.STATUSES.values()):
+        if occurs[word]:
+            entries.append((style.swatch(lines), word))
+    return entries
+
+
+def _mesh(axes: Axes, x: Array, y: Array, values: Array, palette: Colormap, norm: Normalize) -> None:
+    if np.isfinite(values).any():
+        axes.pcolormesh(x, y, np.ma.masked_invalid(values), cmap=palette, norm=norm, rasterized=True, zorder=1)
+
+
+def _robust(values: Array, signed: bool) -> tuple[float, float]:
+    """Limits of linear colours; a few far values do not flatten the rest."""
+    low, high = float(values.min()), float(values.max())
+    inner_low, inner_high = (float(q) for q in np.quantile(values, [0.04, 0.96]))
+    width = 0.5 * (inner_high - inner_low) or abs(inner_high) or 1.0
+    low, high = max(low, inner_low - width), min(high, inner_high + width)
+    if signed:
+        most = max(abs(low), abs(high)) or 1.0
+        return -most, most
+    if 0 <= low < 0.5 * high:
+        low = 0.0
+    return (low, high) if high > low else (low - 0.5 * (abs(low) or 1), low + 0.5 * (abs(low) or 1))
+
+
+def _extend(values: Array, low: float, high: float) -> str:
+    below, above = bool((values < low).any()), bool((values > high).any())
+    return {(False, False): "neither", (True, False): "min", (False, True): "max", (True, True): "both"}[below, above]
+
+
+def _log_ticks(low: float, high: float, most: int) -> list[float]:
+    decades = range(int(np.floor(np.log10(low))), int(np.ceil(np.log10(high))) + 1)
+    ladders = [[float(f"{digit}e{k}") for k in decades[::every] for digit in digits]
+               for every, digits in ((1, (1, 2, 5)), (1, (1, 3)), (1, (1,)), (2, (1,)), (3, (1,)), (5, (1,)))]  # fmt: skip
+    inside = [[tick for tick in ladder if low * 0.999 <= tick <= high * 1.001] for ladder in ladders]
+    return next((ticks for ticks in inside if len(ticks) <= max(most, 3)), inside[-1])

@@ -1,0 +1,120 @@
+"""Map of an observable over two axes beside the map of its z-scores: the phase diagram itself."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from nessmap.figures import colours, contours, maps, style, zscores
+from nessmap.figures.selection import pick, select
+
+MOST_FACETS = 4
+ROW_HEIGHT = {1: 2.4, 2: 1.8, 3: 1.55, 4: 1.4}  # [inch]
+MAP_WIDTH = 2.4  # [inch], about: the layout decides
+Z_LABEL = "$z$-score against theory"
+
+
+def draw(
+    dataset: xr.Dataset,
+    *,
+    variable: str,
+    x: str,
+    y: str | None = None,
+    facet: str | None = None,
+    at: Mapping[str, object] | None = None,
+    scale: str = "auto",
+    limits: Sequence[float] | None = None,
+    levels: Sequence[float] | None = None,
+) -> Figure:
+    """Estimate (colour), theory (contours), stability boundary and statuses; z-scores beside; one row per facet value.
+
+    Without z-scores the standard error is shown beside; without either, a map alone in one column.
+
+    Parameters
+    ----------
+    variable : an observable of the dataset.
+    x, y : its axes; without `y` the map is a single strip.
+    facet : an axis with one row per value, at most four of them, evenly picked.
+    at : axis to the value at which it is held; other axes are held at their middle value. The figure states both.
+    scale : colours "linear", "log", or "auto": logarithmic for an unsigned observable over more than one decade.
+    limits : lowest and highest colour, in the observable's units.
+    levels : contours of the theory, in the observable's units.
+    """
+    if scale not in ("auto", "linear", "log"):
+        raise ValueError(f"phase_diagram: scale = {scale}, expected auto, linear or log")
+    with style.applied():
+        chosen = select("phase_diagram", dataset, variable, {"x": x, "y": y, "facet": facet}, at)
+        across, up = chosen.axis(x), None if y is None else chosen.axis(y)
+        picked = [] if facet is None else pick(chosen.dataset.sizes[facet], MOST_FACETS)
+        parts = [chosen.at(str(facet), i) for i in picked] or [chosen]
+        titles = [chosen.statement(str(facet), i) for i in picked] or [""]
+        cells = [maps.cells(part, x, y) for part in parts]
+        theories = [contours.surface(part, f"{variable}_theory", across, up) for part in parts]
+        rates = [contours.surface(part, "leading_rate", across, up) for part in parts]
+
+        attrs = chosen.attrs
+        shades = maps.estimate_shades(bool(attrs.get("signed", 0)), cells, scale, limits)
+        compared = any(np.isfinite(cell.z).any() for cell in cells)
+        beside = maps.Shades(*colours.z_steps(), "both") if compared else maps.error_shades(cells)
+        strip = up is None or len(up.centres) == 1
+        if strip or chosen.variable not in chosen.dataset:
+            levels = levels or ()
+        elif levels is None:
+            fields = [theory.values for theory in theories if theory]
+            levels = contours.nice_levels(fields, shades.logarithmic, shades.limits) if shades else ()
+        room = (MAP_WIDTH, 0.55 if strip else ROW_HEIGHT[len(parts)])
+        figure, panels = _sheet(len(parts), beside is not None, room[1], chosen.held)
+        occurs: Counter[str] = Counter()
+        lines = [{level: contours.contour_lines(theory, level) for level in levels} if theory else {} for theory in theories]
+        walls = [contours.boundary_lines(rate) for rate in rates]
+        occurs["theory"] = sum(len(found) for line in lines for found in line.values())
+        occurs["boundary"] = sum(len(wall) for wall in walls)
+        for row, (cell, wall) in enumerate(zip(cells, walls, strict=True)):
+            left, *right = panels[row]
+            occurs += maps.paint(left, cell, cell.value, shades, across, up, room)
+            left.set_title(titles[row], loc="left")
+            for axes in right:
+                occurs += maps.paint(axes, cell, cell.z if compared else cell.error, beside, across, up, room)
+                axes.set_title(str(zscores.numbers(zscores.usable(cell.z, cell.status, cell.flag))) if compared else "", loc="left")
+            for axes in panels[row]:
+                contours.draw_boundary(axes, wall)
+                maps.frame(axes, across, up, room, bottom=row == len(parts) - 1, left=axes is left)
+            if not (cell.shown | cell.zero).any():
+                _say_empty(left, cell)
+        for index, axes in enumerate(panels.flat):
+            style.letter(axes, index)
+        height = len(parts) * (room[1] + 0.2)
+        if shades is not None:
+            maps.colour_bar(figure, panels[:, 0], shades, style.label(attrs, variable), height)
+        if beside is not None:
+            words = {**attrs, "long_name": "standard error", "symbol": ""}
+            maps.colour_bar(figure, panels[:, 1], beside, Z_LABEL if compared else style.label(words, ""), height)
+        style.legend(figure, maps.legend_entries(occurs, str(attrs.get("theory_kind", ""))))
+        style.freeze(figure)
+        for axes, line, wall in zip(panels[:, 0], lines, walls, strict=True):
+            contours.draw_contours(axes, line, wall)
+        return figure
+
+
+def _sheet(n_row: int, beside: bool, height: float, held: str) -> tuple[Figure, Any]:
+    """The empty figure and its panels (row, column)."""
+    total = n_row * (height + 0.27) + 0.72
+    figure = style.figure(style.DOUBLE if beside else style.SINGLE, total + (0.17 if held else 0))
+    if held:
+        figure.suptitle(f"at {held}")
+    return figure, figure.subplots(n_row, 2 if beside else 1, sharex=True, sharey=True, squeeze=False)
+
+
+def _say_empty(axes: Axes, cell: maps.Cells) -> None:
+    """An empty map says why it is empty."""
+    counts = {word: int((cell.status == status).sum()) for status, (word, _) in style.STATUSES.items()}
+    counts["undefined"] = int(cell.complete.sum())
+    why = ", ".join(f"{count} {word}" for word, count in counts.items() if count)
+    axes.text(
+        0.5, 0.5, f"no estimate in {cell.value.size} cells:\n{why}", transform=axes.transAxes, ha="center", va="center",
+        fontsize=style.SMALL, bbox={"facecolor": "white", "edgecolor": "none", "pad": 2.5}, zorder=6,
+    )  # fmt: skip

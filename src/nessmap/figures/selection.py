@@ -1,0 +1,177 @@
+"""What a figure shows of a phase diagram: one observable, its axes, and the values at which the other axes are held."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from nessmap.figures import style
+from nessmap.figures.axis import Array, Axis, axis_of
+
+ABSENT, OK, UNSTABLE, DIVERGED, SHORT_RUN, FAILED, TIMEOUT = range(7)
+ESTIMATE, EXACT_ZERO, UNDEFINED = range(3)
+
+
+@dataclass(frozen=True)
+class Selection:
+    """An observable with every axis but those of the figure held at one value; `held` states which."""
+
+    figure: str
+    dataset: xr.Dataset
+    variable: str
+    held: str
+
+    @property
+    def attrs(self) -> dict[Any, Any]:
+        """Attributes of the observable; of its theory in a sweep without simulation."""
+        name = self.variable if self.variable in self.dataset else f"{self.variable}_theory"
+        return self.dataset[name].attrs
+
+    def array(self, name: str, dims: tuple[str, ...]) -> Array | None:
+        """The named data variable over `dims`, repeated along those it lacks; None where the store has no such variable."""
+        if name not in self.dataset:
+            return None
+        array = self.dataset[name]
+        missing = {dim: self.dataset.sizes[dim] for dim in dims if dim not in array.dims}
+        return np.asarray(array.expand_dims(missing).transpose(*dims).values, dtype=float)
+
+    def values(self, suffix: str, dims: tuple[str, ...]) -> Array:
+        """The observable's `suffix` over `dims`, NaN where the store has none."""
+        array = self.array(self.variable + suffix, dims)
+        return np.full(tuple(self.dataset.sizes[dim] for dim in dims), np.nan) if array is None else array
+
+    def status(self, dims: tuple[str, ...]) -> Array:
+        """Status of each cell; without a stored one, ok where there is an estimate."""
+        stored = self.array("status", dims)
+        return np.where(np.isfinite(self.values("", dims)), OK, ABSENT) if stored is None else stored
+
+    def flag(self, dims: tuple[str, ...]) -> Array:
+        """0 estimate, 1 exact zero, 2 undefined."""
+        stored = self.array(f"{self.variable}_flag", dims)
+        return np.zeros(tuple(self.dataset.sizes[dim] for dim in dims)) if stored is None else stored
+
+    def line(self, stem: str, axis: str, dims: tuple[str, ...]) -> tuple[Array, Array] | None:
+        """Positions and values of `stem` on the fine grid along `axis`; None where the store has none."""
+        fine = f"{axis}_line"
+        values = self.array(f"{stem}_line_{axis}", tuple(fine if dim == axis else dim for dim in dims))
+        return None if values is None else (np.asarray(self.dataset[fine].values, dtype=float), values)
+
+    def at(self, axis: str, index: int) -> "Selection":
+        """The part of the selection at one value of one axis."""
+        return replace(self, dataset=self.dataset.isel({axis: index}))
+
+    def of(self, variable: str) -> "Selection":
+        """The same cells of another observable."""
+        return replace(self, variable=variable)
+
+    def axis(self, name: str) -> Axis:
+        """The named axis as a direction of the figure."""
+        return axis_of(self.dataset[name])
+
+    def statement(self, name: str, index: int) -> str:
+        """`noise correlation length = 0.5`: one value of an axis in words."""
+        return style.statement(self.dataset[name].attrs, name, self.dataset[name].values[index])
+
+    def value_text(self, name: str, index: int) -> str:
+        """One value of an axis."""
+        return style.value_text(self.dataset[name].values[index], str(self.dataset[name].attrs.get("units", "1")))
+
+
+def observables(dataset: xr.Dataset) -> list[str]:
+    """Names of the observables of a phase diagram, in the order of the store."""
+    names = [str(name) for name in dataset.data_vars]
+    stems = [name.removesuffix("_standard_error").removesuffix("_theory") for name in names]
+    return list(dict.fromkeys(stem for name, stem in zip(names, stems, strict=True) if stem != name))
+
+
+def select(
+    figure: str, dataset: xr.Dataset, variable: str, axes: Mapping[str, str | None], at: Mapping[str, object] | None = None
+) -> Selection:
+    """The observable over the axes of a figure, sorted along them, every other axis held at one value.
+
+    Parameters
+    ----------
+    axes : role ("x", "y", "facet", "series") to the name of the axis; None where the figure does without.
+    at : axis to the value at which it is held (the nearest one of the store); absent, the middle value.
+
+    Raises
+    ------
+    ValueError : an unknown observable or axis, an axis used twice, a category that the axis does not have.
+    """
+    known = observables(dataset)
+    if variable not in known:
+        raise ValueError(f"{figure}: variable = {variable} is no observable of this phase diagram{nearest(variable, known)}")
+    used = {role: name for role, name in axes.items() if name is not None}
+    for role, name in used.items():
+        dataset = _with_dimension(dataset, name, f"{figure}: {role} = {name}")
+        if list(used.values()).count(name) > 1:
+            raise ValueError(f"{figure}: {' and '.join(used)} must differ, found {', '.join(used.values())}")
+    swept = _swept(dataset, variable)
+    for role, name in used.items():
+        if name not in swept:
+            raise ValueError(f"{figure}: {role} = {name} is no axis of {variable}{nearest(name, swept)}")
+    for name in at or {}:
+        if name not in swept:
+            raise ValueError(f"{figure}: at: {name} is no axis of {variable}{nearest(name, swept)}")
+        if name in used.values():
+            raise ValueError(f"{figure}: at: {name} is already an axis of the figure; leave it out")
+    for name in [name for axis in used.values() for name in (axis, f"{axis}_line") if name in dataset.dims]:
+        if name not in dataset.coords:
+            dataset = dataset.assign_coords({name: np.arange(dataset.sizes[name])})
+        if np.issubdtype(dataset[name].dtype, np.number):
+            dataset = dataset.sortby(name)
+    statements = []
+    for name in [name for name in swept if name not in used.values()]:
+        index = _held(figure, dataset, name, (at or {}).get(name))
+        if name in dataset.coords and dataset.sizes[name] > 1:
+            statements.append(style.statement(dataset[name].attrs, name, dataset[name].values[index]))
+        dataset = dataset.isel({name: index})
+    return Selection(figure, dataset, variable, ", ".join(statements))
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """The tail of an error: the nearest known name, and all of them where they are few."""
+    names = list(known)
+    close = get_close_matches(name, names, n=1, cutoff=0.5)
+    hint = f"; did you mean {close[0]}?" if close else ""
+    return f"{hint} (known: {', '.join(names) or 'none'})" if not close or len(names) <= 6 else hint
+
+
+def pick(count: int, most: int) -> list[int]:
+    """At most `most` indices of 0 .. count - 1, evenly spread, ends included."""
+    return sorted({round(i) for i in np.linspace(0, count - 1, min(count, most))})
+
+
+def _swept(dataset: xr.Dataset, variable: str) -> list[str]:
+    names = [name for name in (variable, f"{variable}_theory", "status", "leading_rate") if name in dataset]
+    return list(dict.fromkeys(str(dim) for name in names for dim in dataset[name].dims))
+
+
+def _with_dimension(dataset: xr.Dataset, name: str, where: str) -> xr.Dataset:
+    if name in dataset.dims:
+        return dataset
+    if name in dataset.coords and dataset[name].ndim == 1:  # a parameter of a zip or point sweep
+        return dataset.swap_dims({dataset[name].dims[0]: name})
+    raise ValueError(f"{where} is no axis of this phase diagram{nearest(name, _axes(dataset))}")
+
+
+def _axes(dataset: xr.Dataset) -> list[str]:
+    return [str(dim) for dim in dataset.dims if not str(dim).endswith("_line")]
+
+
+def _held(figure: str, dataset: xr.Dataset, name: str, value: object) -> int:
+    if value is None:
+        return dataset.sizes[name] // 2
+    values = dataset[name].values if name in dataset.coords else np.arange(dataset.sizes[name])
+    if not np.issubdtype(values.dtype, np.number):
+        texts = [str(entry) for entry in values]
+        if str(value) not in texts:
+            raise ValueError(f"{figure}: at: {name} = {value} is not among its values{nearest(str(value), texts)}")
+        return texts.index(str(value))
+    try:
+        return int(np.argmin(np.abs(values - float(str(value)))))
+    except ValueError:
+        raise ValueError(f"{figure}: at: {name} = {value}, expected a number") from None

@@ -1,0 +1,230 @@
+"""The look that all figures share: sizes, type, lines, labels in words and units, panel letters, hatches of the statuses."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cache
+from typing import Any
+
+import matplotlib.style
+import numpy as np
+from matplotlib import font_manager
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.patches import Patch, PathPatch
+from matplotlib.path import Path
+from matplotlib.textpath import TextPath
+from numpy.typing import NDArray
+
+from nessmap.figures import colours
+
+SINGLE, DOUBLE = 3.375, 7.0  # widths of one and two columns [inch]
+TEXT, SMALL = 8.0, 7.0  # [pt]
+FONTS = ("Liberation Sans", "Arial", "Helvetica", "Nimbus Sans", "DejaVu Sans")
+RULES: dict[str, Any] = {
+    "font.size": TEXT,
+    "axes.labelsize": TEXT,
+    "axes.titlesize": SMALL,
+    "axes.titlepad": 4.0,
+    "axes.labelpad": 3.0,
+    "figure.titlesize": SMALL,
+    "xtick.labelsize": SMALL,
+    "ytick.labelsize": SMALL,
+    "legend.fontsize": SMALL,
+    "legend.title_fontsize": SMALL,
+    "legend.frameon": False,
+    "axes.linewidth": 0.6,
+    "lines.linewidth": 1.0,
+    "lines.markersize": 3.2,
+    "lines.markeredgewidth": 0.6,
+    "hatch.linewidth": 0.45,
+    "patch.linewidth": 0.6,
+    "xtick.direction": "in",
+    "ytick.direction": "in",
+    "xtick.top": True,
+    "ytick.right": True,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "xtick.minor.width": 0.4,
+    "ytick.minor.width": 0.4,
+    "xtick.major.size": 3.0,
+    "ytick.major.size": 3.0,
+    "xtick.minor.size": 1.6,
+    "ytick.minor.size": 1.6,
+    "axes.axisbelow": False,
+    "axes.unicode_minus": True,
+    "mathtext.fontset": "custom",
+    "mathtext.fallback": "stixsans",
+    "svg.fonttype": "path",
+    "svg.hashsalt": "nessmap",
+    "pdf.fonttype": 42,
+    "savefig.dpi": "figure",
+    "figure.dpi": 100.0,
+}
+STATUSES = {  # status: word, hatch on white
+    0: ("absent", "||||"),
+    2: ("unstable", "/////"),
+    3: ("diverged", 5 * "\\"),
+    5: ("failed", "xxxxx"),
+    6: ("timeout", "-----"),
+}
+UNDEFINED = ("undefined", "+++++")
+DOTS = "....."  # white on colour: a short run
+
+
+@cache
+def font() -> str:
+    """The first of FONTS that this machine has."""
+    present = set(font_manager.get_font_names())
+    return next((name for name in FONTS if name in present), "sans-serif")
+
+
+@contextmanager
+def applied() -> Iterator[None]:
+    """The rules of the figures, whatever the user's own matplotlibrc says."""
+    name = font()
+    cursive = {f"mathtext.{face}": name for face in ("rm", "cal", "sf", "tt")}
+    faces = {"font.family": [name], **cursive, "mathtext.it": f"{name}:italic", "mathtext.bf": f"{name}:bold"}
+    with matplotlib.style.context(["default", {**RULES, **faces}]):
+        yield
+
+
+def figure(width: float, height: float) -> Figure:
+    """An empty figure [inch] that spaces its panels itself."""
+    blank = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(blank)
+    engine = blank.get_layout_engine()
+    assert isinstance(engine, ConstrainedLayoutEngine)
+    engine.set(w_pad=0.03, h_pad=0.03, wspace=0.02, hspace=0.02)
+    return blank
+
+
+def freeze(figure: Figure) -> None:
+    """Lay the panels out once and for all: what is placed after this stays where it is put."""
+    figure.draw_without_rendering()  # type: ignore[no-untyped-call]
+    figure.set_layout_engine("none")
+
+
+def unit_text(units: str) -> str:
+    r"""Units as mathtext; empty for a pure number.
+
+    >>> unit_text("k_B / tau")
+    '$k_\\mathrm{B}/\\tau$'
+    """
+    if units.strip() in ("", "1"):
+        return ""
+    text = re.sub(r"\s*/\s*", "/", units.strip()).replace("**", "^")
+    text = re.sub(r"\^(-?\d+)", r"^{\1}", text)
+    text = re.sub(r"[A-Za-z][A-Za-z_]*", lambda word: UNITS.get(word[0], rf"\mathrm{{{word[0]}}}"), text)
+    spaced = re.sub(r"[ *]+", lambda _: r"\,", text)
+    return f"${spaced}$"
+
+
+UNITS = {"k_B": r"k_\mathrm{B}", "tau": r"\tau"}
+
+
+def quantity(attrs: Mapping[Any, Any], name: str) -> str:
+    """Words and symbol: `coupling $g$`."""
+    words = str(attrs.get("long_name") or name.replace("_", " "))
+    symbol = str(attrs.get("symbol") or "")
+    return f"{words} ${symbol}$" if symbol else words
+
+
+def label(attrs: Mapping[Any, Any], name: str, length: float = np.inf) -> str:
+    """Words, symbol, units, broken into lines where it would be longer than `length` [inch]."""
+    units = unit_text(str(attrs.get("units", "1")))
+    whole = f"{quantity(attrs, name)} ({units})" if units else quantity(attrs, name)
+    return wrapped(whole, length)
+
+
+def wrapped(text: str, length: float, size: float = TEXT) -> str:
+    """The text in lines no longer than `length` [inch], broken between words."""
+    lines: list[str] = []
+    for word in text.split(" "):
+        if lines and inches(f"{lines[-1]} {word}", size) <= length:
+            lines[-1] += f" {word}"
+        else:
+            lines.append(word)
+    return "\n".join(lines)
+
+
+def inches(text: str, size: float = TEXT) -> float:
+    """Width of a line of text [inch]."""
+    with applied():
+        prop = font_manager.FontProperties(family=font(), size=size)
+        return float(TextPath((0, 0), text, prop=prop).get_extents().width) / 72
+
+
+def value_text(value: object, units: str) -> str:
+    """A value of an axis, with its unit where that is more than the model's own unit of length."""
+    if isinstance(value, str | bytes | np.str_):
+        return str(value)
+    number = f"{float(value):.6g}".replace("-", "\N{MINUS SIGN}")  # type: ignore[arg-type]
+    shown = "" if units == "length" else unit_text(units)
+    return f"{number} {shown}".strip()
+
+
+def statement(attrs: Mapping[Any, Any], name: str, value: object) -> str:
+    """One value of an axis in words: `kernel shift $s$ = 0.5`."""
+    return f"{quantity(attrs, name)} = {value_text(value, str(attrs.get('units', '1')))}"
+
+
+def letter(axes: Axes, index: int) -> None:
+    """Bold panel letter, outside, above the upper left corner."""
+    axes.annotate(
+        f"({chr(ord('a') + index)})",
+        (0, 1),
+        (-3.5, 4.5),
+        xycoords="axes fraction",
+        textcoords="offset points",
+        ha="right",
+        weight="bold",
+        fontsize=TEXT,
+    )
+
+
+def hatch(axes: Axes, mask: NDArray[np.bool_], x_edges: NDArray[np.float64], y_edges: NDArray[np.float64], kind: str) -> None:
+    """Hatch the cells of `mask` (y, x): grey lines on white, or white dots on what lies below."""
+    rows, columns = np.nonzero(mask)
+    if not len(rows):
+        return
+    cells = [
+        Path([(x_edges[i], y_edges[j]), (x_edges[i + 1], y_edges[j]), (x_edges[i + 1], y_edges[j + 1]),
+              (x_edges[i], y_edges[j + 1]), (x_edges[i], y_edges[j])], closed=True)
+        for j, i in zip(rows, columns, strict=True)
+    ]  # fmt: skip
+    # Dots as curves would be most of the file.
+    axes.add_patch(PathPatch(Path.make_compound_path(*cells), **hatch_look(kind), rasterized=kind == DOTS))
+
+
+def hatch_look(kind: str, below: str = "none") -> dict[str, Any]:
+    """Arguments of a patch with one of the hatches; `below` is the colour under white dots."""
+    dots = kind == DOTS
+    face, line = (below, "white") if dots else ("white", colours.HATCH)
+    return {"facecolor": face, "edgecolor": line, "hatch": kind, "linewidth": 0.0, "zorder": 1.5}
+
+
+def legend(figure: Figure, entries: Sequence[tuple[Artist, str]], place: str = "outside lower center", **options: Any) -> None:
+    """One legend row outside the panels, broken into equal rows where it would be too wide."""
+    if not entries:
+        return
+    room = figure.get_figwidth() - 0.2
+    needed = [inches(text, SMALL) + 0.45 for _, text in entries]
+    columns = len(entries)
+    while columns > 1 and sum(max(needed[i::columns]) for i in range(columns)) > room:
+        columns -= 1
+    columns = -(-len(entries) // -(-len(entries) // columns))
+    handles, texts = zip(*entries, strict=True)
+    row = figure.legend(
+        handles, texts, loc=place, ncols=columns, handlelength=1.9, handletextpad=0.6, columnspacing=1.4, borderaxespad=0.2, **options
+    )
+    for patch in row.get_patches():
+        patch.set_rasterized(patch.get_hatch() == DOTS)
+
+
+def swatch(kind: str, below: str = "none") -> Patch:
+    """Legend key of a hatch."""
+    return Patch(**hatch_look(kind, below))

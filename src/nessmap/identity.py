@@ -1,0 +1,91 @@
+"""What makes two computations the same: streams, paths and records, named by digests of canonical JSON.
+
+stream = (model, the parameters that shape the path, dt, root seed, stream version): it keys the random numbers
+path   = stream + kernel version + integrator + protocol: equal paths are equal to the bit
+record = path + lanes + steps + statistic: the unit that is stored
+
+No duration, number of replicas or hash of code enters a stream: longer runs prolong the same path, more replicas add lanes.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import json
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from nessmap.model import Model
+
+_KERNELS = Path(__file__).parent / "kernels"
+
+
+def canonical(content: Any) -> bytes:
+    """JSON with sorted keys and no spaces; a NaN or an unknown type is an error, not a silent difference."""
+    return json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
+
+
+def digest(content: Any) -> str:
+    """blake2b of canonical JSON, 32 hexadecimal digits.
+
+    >>> digest({"b": 1, "a": 2.0}) == digest({"a": 2.0, "b": 1})
+    True
+    """
+    return hashlib.blake2b(canonical(content), digest_size=16).hexdigest()
+
+
+@lru_cache
+def version_in(kernel_file: str, constant: str = "KERNEL_VERSION") -> int:
+    """An integer constant of a kernel file, read and not imported: planning a sweep must not load numba."""
+    tree = ast.parse((_KERNELS / f"{kernel_file}.py").read_text())
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and any(isinstance(t, ast.Name) and t.id == constant for t in node.targets):
+            return int(ast.literal_eval(node.value))
+    raise LookupError(f"kernels/{kernel_file}.py has no {constant}")
+
+
+def stream(model: Model, dt: float, seed: int) -> str:
+    """Name of the random stream; its first 64 bits key Philox."""
+    return digest(
+        {
+            "model": model.name,
+            "parameters": model.path_parameters(),
+            "dt": dt,
+            "seed": seed,
+            "stream_version": version_in("random", "STREAM_VERSION"),
+        }
+    )
+
+
+def philox_key(stream_name: str) -> int:
+    """The 64-bit Philox key of a stream."""
+    return int(stream_name[:16], 16)
+
+
+def path(stream_name: str, model: Model, protocol: str, protocol_version: int) -> str:
+    """Name of everything that determines the trajectory's bits."""
+    return digest(
+        {
+            "stream": stream_name,
+            "kernel": [model.kernel_file, version_in(model.kernel_file)],
+            "integrator": model.integrator,
+            "protocol": [protocol, protocol_version],
+        }
+    )
+
+
+class RecordName(NamedTuple):
+    """Which statistic of which piece of which path; steps run from 0 to n_step."""
+
+    path: str
+    first_lane: int
+    n_lane: int
+    n_step: int
+    statistic: str
+    version: int
+
+    @property
+    def key(self) -> str:
+        """The record's digest."""
+        return digest([self.path, self.first_lane, self.n_lane, self.n_step, self.statistic, self.version])

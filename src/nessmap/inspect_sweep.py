@@ -1,0 +1,189 @@
+"""What people ask of a sweep: its plan, how far it is, what failed, one point again."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nessmap.config import ConfigError, nearest
+from nessmap.identity import RecordName
+from nessmap.model import ParameterError
+from nessmap.points import Entry, PointLog
+from nessmap.simulate import RESTART_STATE, Status, simulate
+from nessmap.statistics import N_GROUP, STATISTICS
+from nessmap.sweep import Point, Sweep, unit_seconds
+
+
+def log_folder(results: Path) -> Path:
+    """The point log, shared by all sweeps below results."""
+    return results / "points"
+
+
+def stored(sweep: Sweep, results: Path) -> dict[str, Entry]:
+    """Every stored record of the sweep's model."""
+    return PointLog(log_folder(results)).scan(sweep.settings.model)
+
+
+def known_errors() -> tuple[type[Exception], ...]:
+    """Errors whose message says all that a person needs."""
+    from nessmap.assembly import MissingRecords
+    from nessmap.shard import VersionError
+
+    return (MissingRecords, VersionError)
+
+
+def show_plan(sweep: Sweep, results: Path, as_json: bool) -> int:
+    """Print points, present, missing, core-hours and disk."""
+    from nessmap.shard import missing_work
+
+    work, _ = missing_work(sweep.points, stored(sweep, results))
+    unfinished = {work_item.unit.record_names()[0].path for work_item in work}
+    n_missing = sum(point.key in unfinished for point in sweep.points)
+    plan = {
+        "sweep": sweep.name,
+        "points": len(sweep.points),
+        "present": len(sweep.points) - n_missing,
+        "missing": n_missing,
+        "shards": sweep.n_shard,
+        "core_hours": sum(unit_seconds(item.unit) for item in work) / 3600,
+        "disk_bytes": sum(_bytes(item.unit.record_names(), item.unit) for item in work),
+    }
+    if as_json:
+        print(json.dumps(plan))
+        return 0
+    axes = ", ".join(f"{dimension.name} ({len(dimension)})" for dimension in sweep.dimensions)
+    print(f"{sweep.name}: {plan['points']} points over {axes}")
+    print(f"  present {plan['present']}, missing {plan['missing']}, shards {plan['shards']}")
+    print(f"  about {plan['core_hours']:.2g} core-hours and {plan['disk_bytes'] / 1e6:.3g} MB to compute what is missing")
+    return 0
+
+
+def _bytes(names: Sequence[RecordName], unit: Any) -> int:
+    model = unit.build()
+    sizes = [
+        model.n_dim * unit.n_lane if name.statistic == RESTART_STATE else STATISTICS[name.statistic].zero(model).size
+        for name in names
+    ]
+    return 8 * sum(sizes)
+
+
+def _status_of(point: Point, index: Mapping[str, Entry]) -> tuple[Status, str]:
+    entries = [index.get(key) for key in point.keys()]
+    if any(entry is None for entry in entries):
+        return Status.absent, ""
+    worst = next((e for e in entries if e and e.status is not Status.ok), None)
+    return (worst.status, worst.message) if worst else (Status.ok, "")
+
+
+def show_status(sweeps: Sequence[Sweep], results: Path, as_json: bool) -> int:
+    """Print a line per sweep: how many points have which status, and whether the product is there."""
+    rows = []
+    for sweep in sweeps:
+        index = stored(sweep, results)
+        counts = Counter(_status_of(point, index)[0].name for point in sweep.points)
+        product = results / sweep.name / "phase_diagram.zarr"
+        rows.append({"sweep": sweep.name, "points": len(sweep.points), **counts, "product": str(product) if product.exists() else None})
+        if not as_json:
+            words = ", ".join(f"{counts[status.name]} {status.name}" for status in Status if counts[status.name])
+            print(f"{sweep.name}: {len(sweep.points)} points: {words}; {product if product.exists() else 'no phase diagram yet'}")
+    if as_json:
+        print(json.dumps(rows))
+    return 0
+
+
+def show_failures(sweep: Sweep, results: Path, as_json: bool) -> int:
+    """Print every point that is not ok: status, parameters, message, key."""
+    index = stored(sweep, results)
+    rows = []
+    for point in sweep.points:
+        status, message = _status_of(point, index)
+        if status is not Status.ok:
+            swept = {name: point.parameters[name] for d in sweep.dimensions for name in d.parameters}
+            rows.append({"status": status.name, **swept, "message": message, "key": point.key})
+    if as_json:
+        print(json.dumps(rows))
+        return 0
+    for row in rows:
+        swept_words = " ".join(f"{k}={v}" for k, v in row.items() if k not in ("status", "message", "key"))
+        print(f"{row['status']:9} {swept_words}  {row['message']}")
+    print(f"{len(rows)} of {len(sweep.points)} points have no number" if rows else "every point has a number")
+    return 0
+
+
+def find_point(sweep: Sweep, words: Sequence[str]) -> Point:
+    """The cell with the given NAME=VALUE words; ConfigError naming the nearest grid values if there is none."""
+    names = [name for dimension in sweep.dimensions for name in dimension.parameters]
+    asked: dict[str, Any] = {}
+    for word in words:
+        name, equals, text = word.partition("=")
+        if not equals or name not in names:
+            raise ConfigError(f"{word}: expected NAME=VALUE with a swept parameter{nearest(name, names)}")
+        try:
+            asked[name] = sweep.declared[name].coerce(text if sweep.declared[name].choices else float(text))
+        except (ValueError, ParameterError):
+            raise ConfigError(f"{word}: expected {sweep.declared[name].expectation}") from None
+    absent = [name for name in names if name not in asked]
+    fitting = [p for p in sweep.points if all(p.parameters[name] == value for name, value in asked.items())]
+    if not fitting:
+        hints = []
+        for name, value in asked.items():
+            grid = sorted({p.parameters[name] for p in sweep.points})
+            if value not in grid:
+                hints.append(f"{name} = {value} is not on the grid; nearest: {_nearest_value(grid, value)}")
+        raise ConfigError(f"{sweep.path}: no such point; {'; '.join(hints) or 'no point has this combination'}")
+    if len(fitting) > 1:
+        raise ConfigError(f"{sweep.path}: {len(fitting)} points fit; give {', '.join(absent)} too")
+    return fitting[0]
+
+
+def _nearest_value(grid: Sequence[Any], value: Any) -> Any:
+    return min(grid, key=lambda g: abs(g - value)) if isinstance(value, int | float) else ", ".join(map(str, grid))
+
+
+def show_point(sweep: Sweep, words: Sequence[str], results: Path, check: bool) -> int:
+    """Compute one point in this process and print its numbers; with check, compare its records with the stored ones."""
+    from nessmap.phase_diagram import evaluate_points
+
+    point = find_point(sweep, words)
+    records = [record for unit in point.units for record in simulate(unit)]
+    sums: dict[str, Any] = {}
+    for record in records:
+        if record.array is not None and record.name.statistic != RESTART_STATE:
+            earlier = sums.get(record.name.statistic)
+            sums[record.name.statistic] = record.array if earlier is None else earlier + record.array
+    count = point.units[0].n_step * sum(unit.n_lane for unit in point.units) / N_GROUP
+    means = {name: total / count for name, total in sums.items()} or None
+    names = [observable.name for observable in sweep.observables if not observable.dimension]
+    (values,) = evaluate_points(sweep.settings.model, [point.parameters], sweep.settings.run.dt, names, [means])
+    print(f"key {point.key}, status {records[0].status.name} {records[0].message}".rstrip())
+    print(f"leading rate {values['leading_rate']:.6g}")
+    for name in names if means else []:
+        value, error = values[name], values[f"{name}_standard_error"]
+        expected, theory = (values.get(f"{name}_{part}", np.nan) for part in ("expected", "theory"))
+        z = (value - expected) / error if error > 0 else np.nan
+        print(f"{name:30} {value:12.6g} +- {error:.2g}  theory {theory:.6g}  expected {expected:.6g}  z {z:.2f}")
+    return _compare(records, sweep, results) if check else 0
+
+
+def _compare(records: Sequence[Any], sweep: Sweep, results: Path) -> int:
+    point_log = PointLog(log_folder(results))
+    index = point_log.scan(sweep.settings.model)
+    entries = [index[record.name.key] for record in records if record.name.key in index]
+    if len(entries) < len(records):
+        print(f"{len(records) - len(entries)} of {len(records)} records are not stored yet; compute them with: nessmap simulate {sweep.name}")
+        return 1
+    arrays = {entry.name.key: array for entry, array in point_log.read(entries)}
+    stored_status = {entry.name.key: entry.status for entry in entries}
+    different = [
+        record.name.statistic
+        for record in records
+        if record.status is not stored_status[record.name.key]
+        or (record.array is not None and not np.array_equal(record.array, arrays[record.name.key]))
+    ]
+    print(f"differs from the stored records in {', '.join(different)}" if different else "equal to the stored records, to the bit")
+    return 1 if different else 0

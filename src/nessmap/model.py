@@ -1,0 +1,233 @@
+"""The contract between a model and everything else: physics in, predictions out.
+
+A model is a frozen dataclass whose fields are its parameters, each declared once with default, unit and domain. The law of
+motion is dx = f(x, t) dt + sqrt(2 D) dW with k_B = 1; all rates are per unit of the model's time.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+Matrix = tuple[tuple[float, ...], ...]
+SIGNIFICANT_DIGITS = 12  # floats are rounded once, so that grids of different length share points
+
+
+class ParameterError(ValueError):
+    """A parameter's value is outside its domain; the message names object, value, expectation and remedy."""
+
+    def __init__(self, parameter: str, message: str) -> None:
+        super().__init__(message)
+        self.parameter = parameter
+
+
+@dataclasses.dataclass(frozen=True)
+class Parameter:
+    """What is declared about one parameter of a model."""
+
+    name: str
+    default: Any
+    units: str
+    long_name: str
+    symbol: str
+    minimum: float | None
+    above: float | None
+    choices: tuple[str, ...] | None
+    shapes_path: bool
+
+    @property
+    def expectation(self) -> str:
+        """The domain in words, with the unit."""
+        if self.choices:
+            return "one of " + ", ".join(self.choices)
+        kind = _KINDS[type(self.default)][1]
+        bound = f" >= {self.minimum:g}" if self.minimum is not None else f" > {self.above:g}" if self.above is not None else ""
+        return f"{kind}{bound}" + (f" [{self.units}]" if self.units != "1" else "")
+
+    def coerce(self, value: Any) -> Any:
+        """The value in canonical form (a float rounded to 12 digits, a matrix as tuples); ParameterError if impossible."""
+        if self.choices is not None and value not in self.choices:
+            raise self.error(value)
+        try:
+            canonical = _KINDS[type(self.default)][0](value)
+        except (TypeError, ValueError):
+            raise self.error(value) from None
+        if isinstance(canonical, int | float):
+            too_low = self.minimum is not None and canonical < self.minimum
+            if too_low or (self.above is not None and canonical <= self.above) or not np.isfinite(canonical):
+                raise self.error(value)
+        return canonical
+
+    def error(self, value: Any) -> ParameterError:
+        return ParameterError(self.name, f"{self.name} = {value!r}, expected {self.expectation} ({self.long_name})")
+
+
+def parameter(
+    default: Any,
+    long_name: str,
+    *,
+    units: str = "1",
+    symbol: str = "",
+    minimum: float | None = None,
+    above: float | None = None,
+    choices: Sequence[str] | None = None,
+    shapes_path: bool = True,
+) -> Any:
+    """Declare a model's parameter: minimum is inclusive, above exclusive; shapes_path = False for what is only observed."""
+    facts = {"units": units, "long_name": long_name, "symbol": symbol, "minimum": minimum, "above": above}
+    facts |= {"choices": tuple(choices) if choices else None, "shapes_path": shapes_path}
+    if isinstance(default, dict):
+        return dataclasses.field(default_factory=lambda: dict(default), metadata=facts)
+    return dataclasses.field(default=default, metadata=facts)
+
+
+def round_significant(value: float) -> float:
+    """The value rounded to 12 significant digits, the precision of a point's identity.
+
+    >>> round_significant(0.1 + 0.2)
+    0.3
+    """
+    return float(f"{value:.{SIGNIFICANT_DIGITS - 1}e}") + 0.0  # + 0.0 turns -0.0 into 0.0
+
+
+def _as_float(value: Any) -> float:
+    if isinstance(value, bool | str):
+        raise TypeError
+    return round_significant(float(value))
+
+
+def _as_int(value: Any) -> int:
+    if isinstance(value, bool | str) or int(value) != value:
+        raise TypeError
+    return int(value)
+
+
+def _as_str(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError
+    return value
+
+
+def _as_matrix(value: Any) -> Matrix:
+    rows = tuple(tuple(_as_float(entry) for entry in row) for row in value)
+    if len({len(row) for row in rows}) > 1 or not np.isfinite(np.array(rows, float)).all():
+        raise ValueError
+    return rows
+
+
+def _as_partition(value: Any) -> dict[str, tuple[int, ...]]:
+    return {_as_str(name): tuple(_as_int(i) for i in members) for name, members in value.items()}
+
+
+_KINDS: dict[type, tuple[Callable[[Any], Any], str]] = {
+    float: (_as_float, "a number"),
+    int: (_as_int, "a whole number"),
+    str: (_as_str, "a name"),
+    tuple: (_as_matrix, "a matrix (list of rows of equal length)"),
+    dict: (_as_partition, "two named lists of indices, such as {particle: [0], neurons: [1, 2]}"),
+}
+
+
+class Prediction(NamedTuple):
+    """What theory says an observable is; kind is exact, approximate or lower_bound."""
+
+    value: Any
+    kind: str
+    source: str
+
+
+class Stability(NamedTuple):
+    """Leading rate [1/time] (largest real part of the linearised drift; negative = stable), its kind and wavenumber."""
+
+    leading_rate: float
+    kind: str
+    wavenumber: float
+
+
+class Stepper(NamedTuple):
+    """How a kernel advances a model: advance(x, *coefficients, key, lane, step) fills x[1:] from x[0]."""
+
+    advance: Callable[..., None]
+    coefficients: tuple[Any, ...]
+
+
+class Block(NamedTuple):
+    """A piece of trajectory on its way to the statistics: x (n_step + 1, n_dim, n_lane), lanes innermost; step of x[0]."""
+
+    step: int
+    dt: float
+    x: Array
+
+
+class Model(ABC):
+    """Physics only. Subclasses are final frozen dataclasses; `kernel_file` holds the inner loop, `integrator` its scheme."""
+
+    name: ClassVar[str]
+    kernel_file: ClassVar[str]
+    integrator: ClassVar[str]
+
+    def __post_init__(self) -> None:
+        for name, declared in self.parameters().items():
+            try:
+                object.__setattr__(self, name, declared.coerce(getattr(self, name)))
+            except ParameterError as error:
+                raise ParameterError(name, f"{self.name}: {error}") from None
+        self.check()
+
+    @classmethod
+    def parameters(cls) -> Mapping[str, Parameter]:
+        """Every declared parameter by name, in order of declaration."""
+        return {
+            field.name: Parameter(
+                field.name, field.default_factory() if callable(field.default_factory) else field.default, **field.metadata
+            )
+            for field in dataclasses.fields(cls)  # type: ignore[arg-type]  # every subclass is a dataclass
+        }
+
+    def path_parameters(self) -> dict[str, Any]:
+        """The parameters that shape a trajectory, in canonical form: the model's part of a point's identity."""
+        return {name: getattr(self, name) for name, declared in self.parameters().items() if declared.shapes_path}
+
+    def error(self, name: str, expected: str, remedy: str) -> ParameterError:
+        """The error for a parameter that is in its own domain but at odds with another one."""
+        return ParameterError(name, f"{self.name}: {name} = {getattr(self, name)!r}, expected {expected}; {remedy}")
+
+    def check(self) -> None:
+        """Raise ParameterError where parameters do not fit each other."""
+
+    @property
+    @abstractmethod
+    def n_dim(self) -> int:
+        """Number of real coordinates."""
+
+    @property
+    def parity(self) -> Array:
+        """+1 for coordinates even under time reversal, -1 for odd ones."""
+        return np.ones(self.n_dim)
+
+    @property
+    @abstractmethod
+    def partition(self) -> Mapping[str, Sequence[int]]:
+        """Who informs whom: two named sets of indices."""
+
+    @abstractmethod
+    def drift(self, x: Array, t: float) -> Array:
+        """f(x, t) for x of shape (n_dim, ...) [x / time]."""
+
+    @abstractmethod
+    def diffusion(self, x: Array, t: float) -> Array:
+        """D [x^2 / time], (n_dim, n_dim)."""
+
+    @abstractmethod
+    def stability(self) -> Stability:
+        """Leading rate and kind; a point whose leading rate is not negative has no stationary state."""
+
+    @abstractmethod
+    def theory(self) -> dict[str, Prediction]:
+        """Continuum-time predictions by observable name. Raises nothing for a stable model."""

@@ -1,0 +1,12 @@
+"""MODELS: one file per model, one line per model here."""
+
+from __future__ import annotations
+
+from nessmap.model import Model
+from nessmap.models.amari_field import AmariField
+from nessmap.models.linear_langevin import LinearLangevin
+
+MODELS: dict[str, type[Model]] = {
+    "amari_field": AmariField,
+    "linear_langevin": LinearLangevin,
+}

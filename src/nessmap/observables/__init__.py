@@ -1,0 +1,20 @@
+"""OBSERVABLES: what is shown. Pure functions of statistics; one line per observable here, in the order figures list them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nessmap.observables.entropy_production import EntropyProductionRate, EntropyProductionRatePath
+from nessmap.observables.fluctuations import SiteVariance, StructureFactor
+from nessmap.observables.mutual_information import MutualInformation
+from nessmap.observables.observable import Observable
+
+OBSERVABLES: dict[str, Observable[Any]] = {
+    "entropy_production_rate": EntropyProductionRate(),
+    "entropy_production_rate_path": EntropyProductionRatePath(),
+    "site_variance": SiteVariance(),
+    "structure_factor": StructureFactor(),
+    "mutual_information": MutualInformation(),
+}
+
+__all__ = ["OBSERVABLES", "Observable"]

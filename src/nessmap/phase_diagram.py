@@ -1,0 +1,296 @@
+"""From group means to the phase diagram: observables with errors, theory, expectation, z-scores, stability boundary."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from nessmap import __version__, identity
+from nessmap.executors import Map
+from nessmap.model import Array, Model, ParameterError
+from nessmap.models import MODELS
+from nessmap.observables import OBSERVABLES
+from nessmap.simulate import Status
+from nessmap.statistics.jackknife import jackknife
+from nessmap.sweep import Sweep
+
+CONVENTIONS = "nessmap-1 (after CF)"
+FLAGS = {"estimate": 0, "exact_zero": 1, "undefined": 2}
+CORRELATION_TIMES = 1000  # of the slowest mode, all lanes together: below, errors of variances are not calibrated
+LINE_POINTS = 10  # theory lines: points per step of the grid
+_POINTS_PER_TASK = 50
+_PARTS = ("", "_standard_error", "_theory", "_expected", "_z")
+_NOT_COMPARED = ("wall_time",)  # left out of the content digest
+
+Values = dict[str, Array]
+
+
+def aggregate(sweep: Sweep, points: xr.Dataset, run: Map) -> xr.Dataset:
+    """The labelled phase diagram of a sweep, from its assembled points."""
+    evaluated = _evaluate_all(sweep, points, run)
+    dataset = xr.Dataset(coords=_coordinates(sweep))
+    dims = tuple(dimension.name for dimension in sweep.dimensions)
+    status = _statuses(sweep, points, evaluated)
+    dataset["status"] = xr.Variable(
+        dims,
+        status.reshape(sweep.shape).astype(np.int8),
+        {"long_name": "status", "flag_values": [int(s) for s in Status], "flag_meanings": " ".join(s.name for s in Status)},
+    )
+    leading = np.array([values["leading_rate"] for values in evaluated]).reshape(sweep.shape)
+    dataset["leading_rate"] = xr.Variable(
+        dims, leading, {"units": "1 / time", "long_name": "leading rate", "comment": "negative: stable; zero: boundary"}
+    )
+    for observable in sweep.observables:
+        _add_observable(dataset, sweep, dims, observable.name, evaluated)
+    _add_theory_lines(dataset, sweep, dims, run)
+    dataset["wall_time"] = xr.Variable(dims, points["wall_time"].values.reshape(sweep.shape), {"units": "s"})
+    dataset["key"] = xr.Variable(dims, points["key"].values.reshape(sweep.shape), {"long_name": "digest of the path"})
+    dataset.attrs = {**_attributes(sweep), "content_digest": content_digest(dataset)}
+    return dataset
+
+
+def _evaluate_all(sweep: Sweep, points: xr.Dataset, run: Map) -> list[Values]:
+    names = [observable.name for observable in sweep.observables]
+    status = points["status"].values
+    tasks = []
+    for first in range(0, len(sweep.points), _POINTS_PER_TASK):
+        chosen = range(first, min(first + _POINTS_PER_TASK, len(sweep.points)))
+        means = [
+            {name: points[name].values[i] for name in sweep.statistics} if status[i] == Status.ok else None for i in chosen
+        ]
+        tasks.append((sweep.settings.model, [sweep.points[i].parameters for i in chosen], sweep.settings.run.dt, names, means))
+    return _in_order(run, evaluate_points, tasks)
+
+
+def _in_order(run: Map, function: Any, tasks: Sequence[tuple[Any, ...]]) -> list[Any]:
+    """Results of all tasks, flattened in the order of the tasks; the first failure is raised."""
+    numbered = [(*task, number) for number, task in enumerate(tasks)]
+    results: dict[int, list[Any]] = {}
+    for task, result in run(function, numbered):
+        if isinstance(result, BaseException):
+            raise result
+        results[task[-1]] = result
+    return [value for number in range(len(tasks)) for value in results[number]]
+
+
+def evaluate_points(
+    model_name: str,
+    parameters: Sequence[Mapping[str, Any]],
+    dt: float,
+    observables: Sequence[str],
+    means: Sequence[Mapping[str, Array] | None],
+    number: int = 0,
+) -> list[Values]:
+    """Per point: leading rate, theory, expectation, and value with error where there are means. Runs on workers."""
+    return [_evaluate(MODELS[model_name](**p), dt, observables, m) for p, m in zip(parameters, means, strict=True)]
+
+
+def _evaluate(model: Model, dt: float, observables: Sequence[str], means: Mapping[str, Array] | None) -> Values:
+    stability = model.stability()
+    values: dict[str, Any] = {"leading_rate": stability.leading_rate}
+    stable = stability.leading_rate < 0
+    theory = model.theory() if stable else {}
+    for name in observables:
+        observable = OBSERVABLES[name]
+        if observable.dimension:
+            values[f"{name}:coordinate"] = observable.coordinate(model)
+        if name in theory:
+            values[f"{name}_theory"] = np.asarray(theory[name].value)
+        expected = observable.expected(model, dt, theory) if stable else None
+        if expected is not None:
+            values[f"{name}_expected"] = np.asarray(expected.value)
+            values[f"{name}:kind"] = expected.kind
+        if means is not None:
+            needed = {need: means[need][~np.isnan(means[need][:, 0])] for need in observable.needs}
+            value, error = jackknife(lambda m, o=observable: o.finalize(model, dt, m), needed)  # type: ignore[misc]
+            values[name], values[f"{name}_standard_error"] = value, error
+    return values
+
+
+def _statuses(sweep: Sweep, points: xr.Dataset, evaluated: Sequence[Values]) -> Array:
+    status = np.array(points["status"].values)
+    for i, point in enumerate(sweep.points):
+        simulated = sum(unit.n_lane * unit.n_step * unit.dt for unit in point.units)
+        if status[i] == Status.ok and simulated * -evaluated[i]["leading_rate"] < CORRELATION_TIMES:
+            status[i] = Status.short_run
+    return status
+
+
+def _add_observable(dataset: xr.Dataset, sweep: Sweep, dims: tuple[str, ...], name: str, evaluated: Sequence[Values]) -> None:
+    observable = OBSERVABLES[name]
+    shape, tail = sweep.shape, ()
+    if observable.dimension:
+        # models of different size or length have different values of it: each point fills those it has
+        tail = (observable.dimension,)
+        coordinate = np.unique(np.concatenate([np.round(v[f"{name}:coordinate"], 12) for v in evaluated]))
+        dataset.coords[observable.dimension] = xr.Variable(tail, coordinate, dict(observable.coordinate_attributes))
+        shape = (*shape, len(coordinate))
+    columns: dict[str, Array] = {}
+    for part in _PARTS[:4]:
+        column = np.full((len(evaluated), *shape[len(sweep.shape) :]), np.nan)
+        for i, values in enumerate(evaluated):
+            if f"{name}{part}" in values:
+                where = np.searchsorted(coordinate, np.round(values[f"{name}:coordinate"], 12)) if tail else ()
+                column[(i, *([where] if tail else []))] = values[f"{name}{part}"]
+        columns[part] = column.reshape(shape)
+    flag = _flags(columns)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        z = (columns[""] - columns["_expected"]) / columns["_standard_error"]
+    columns["_z"] = np.where(flag == FLAGS["estimate"], z, np.nan)
+    kinds = sorted({v[f"{name}:kind"] for v in evaluated if f"{name}:kind" in v})
+    for part, column in columns.items():
+        dataset[name + part] = xr.Variable((*dims, *tail), column, _observable_attributes(name, part, kinds))
+    dataset[f"{name}_flag"] = xr.Variable(
+        (*dims, *tail),
+        flag.astype(np.int8),
+        {"flag_values": list(FLAGS.values()), "flag_meanings": " ".join(FLAGS), "long_name": f"flag of {observable.long_name}"},
+    )
+
+
+def _flags(columns: Mapping[str, Array]) -> Array:
+    """exact_zero: estimate and expectation vanish by a theorem; undefined: there was a run, but no number came out."""
+    value, expected = columns[""], columns["_expected"]
+    zero = (value == 0) & (expected == 0)
+    undefined = np.isnan(value) | ~(columns["_standard_error"] > 0)
+    return np.where(zero, FLAGS["exact_zero"], np.where(undefined, FLAGS["undefined"], FLAGS["estimate"]))
+
+
+def _observable_attributes(name: str, part: str, kinds: Sequence[str]) -> dict[str, Any]:
+    observable = OBSERVABLES[name]
+    words = {
+        "": "{}",
+        "_standard_error": "standard error of {}",
+        "_theory": "{}, continuum theory",
+        "_expected": "{}, mean of the estimator at this dt",
+        "_z": "z-score of {}",
+    }
+    attributes: dict[str, Any] = {
+        "units": "1" if part == "_z" else observable.units,
+        "long_name": words[part].format(observable.long_name),
+        "references": observable.source,
+    }
+    if part in ("_theory", "_expected"):
+        attributes["theory_kind"] = " ".join(kinds)
+    if part == "":
+        attributes |= {"symbol": observable.symbol, "signed": int(observable.signed), "theory_kind": " ".join(kinds)}
+        attributes["ancillary_variables"] = " ".join(name + other for other in (*_PARTS[1:], "_flag")) + " status"
+    if part == "_z":
+        attributes["comment"] = "(value - expected) / standard error; Student t with 15 degrees of freedom where theory is exact"
+    return attributes
+
+
+def _coordinates(sweep: Sweep) -> dict[str, xr.Variable]:
+    coordinates = {}
+    for dimension in sweep.dimensions:
+        for name in dimension.parameters:
+            declared = sweep.declared[name]
+            attributes = {"units": declared.units, "long_name": declared.long_name, "symbol": declared.symbol}
+            values = np.array([settings[name] for settings in dimension.settings])
+            coordinates[name] = xr.Variable((dimension.name,), values, attributes)
+    return coordinates
+
+
+def line_values(values: Array) -> Array:
+    """The axis refined to 10 points per step, grid values included."""
+    fine = [np.linspace(a, b, LINE_POINTS, endpoint=False) for a, b in zip(values[:-1], values[1:], strict=True)]
+    return np.array([float(f"{v:.11e}") for v in np.concatenate([*fine, values[-1:]])])
+
+
+def _add_theory_lines(dataset: xr.Dataset, sweep: Sweep, dims: tuple[str, ...], run: Map) -> None:
+    """Theory of every scalar observable along each numeric axis, finer than the grid, for the lines of figures."""
+    names = [o.name for o in sweep.observables if not o.dimension]
+    for position, dimension in enumerate(sweep.dimensions):
+        values = dataset[dimension.name].values if dimension.name in dataset.coords else None
+        if values is None or len(values) < 2 or not np.issubdtype(values.dtype, np.floating):
+            continue
+        fine = line_values(values)
+        shape = (*sweep.shape[:position], len(fine), *sweep.shape[position + 1 :])
+        cells = []
+        for index in np.ndindex(shape):
+            cell = sweep.parameters_at((*index[:position], 0, *index[position + 1 :]))
+            cells.append({**cell, dimension.name: float(fine[index[position]])})
+        size = 20 * _POINTS_PER_TASK
+        tasks = [(sweep.settings.model, cells[i : i + size], names) for i in range(0, len(cells), size)]
+        rows = np.array(_in_order(run, evaluate_theory, tasks))
+        line = f"{dimension.name}_line"
+        dataset.coords[line] = xr.Variable((line,), fine, dict(dataset[dimension.name].attrs))
+        line_dims = tuple(line if dim == dimension.name else dim for dim in dims)
+        for column, name in enumerate(["leading_rate", *names]):
+            label = f"leading_rate_line_{dimension.name}" if column == 0 else f"{name}_theory_line_{dimension.name}"
+            attributes = {"units": "1 / time"} if column == 0 else {"units": OBSERVABLES[name].units}
+            dataset[label] = xr.Variable(line_dims, rows[:, column].reshape(shape), attributes)
+
+
+def evaluate_theory(
+    model_name: str, parameters: Sequence[Mapping[str, Any]], observables: Sequence[str], number: int = 0
+) -> list[list[float]]:
+    """Per point: leading rate and theory of each observable, NaN where unstable or outside the domain. Runs on workers."""
+    rows = []
+    for point in parameters:
+        row = [float("nan")] * (1 + len(observables))
+        try:
+            model = MODELS[model_name](**point)
+        except ParameterError:  # between two valid grid values there may be invalid ones
+            rows.append(row)
+            continue
+        row[0] = model.stability().leading_rate
+        if row[0] < 0:
+            theory = model.theory()
+            row[1:] = [float(theory[name].value) if name in theory else float("nan") for name in observables]
+        rows.append(row)
+    return rows
+
+
+def content_digest(dataset: xr.Dataset) -> str:
+    """Digest of names, dimensions and bits of all data and coordinates, without times; equal digests mean equal results."""
+    digest = hashlib.blake2b(digest_size=16)
+    for name in sorted(str(variable) for variable in dataset.variables):
+        if name in _NOT_COMPARED:
+            continue
+        array = dataset.variables[name]
+        values = np.asarray(array.values)
+        # text as UTF-8 lines: its in-memory width depends on how it was read
+        content = values.tobytes() if values.dtype.kind in "biuf" else "\n".join(map(str, values.ravel())).encode()
+        digest.update(identity.canonical([name, list(map(str, array.dims)), list(array.shape)]) + content)
+    return digest.hexdigest()
+
+
+def _attributes(sweep: Sweep) -> dict[str, Any]:
+    run = sweep.settings.run
+    return {
+        "Conventions": CONVENTIONS,
+        "title": sweep.settings.title,
+        "sweep": sweep.name,
+        "model": sweep.settings.model,
+        "fixed": json.dumps(sweep.fixed),
+        "source": f"nessmap {__version__}",
+        "seed": run.seed,
+        "kernel_version": identity.version_in(sweep.model_class.kernel_file),
+        "stream_version": identity.version_in("random", "STREAM_VERSION"),
+        **{f"run_{name}": value for name, value in run.model_dump().items() if isinstance(value, int | float | str)},
+        "versions": json.dumps({name: version(name) for name in ("numpy", "scipy", "numba", "xarray", "zarr")}),
+        "python": sys.version.split()[0],
+        "cpu": platform.processor() or platform.machine(),
+        "git_commit": _git_commit(),
+        "history": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} nessmap aggregate",
+    }
+
+
+def _git_commit() -> str:
+    """Commit of the sources, with a mark if they were edited; 'unknown' outside a checkout."""
+    command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--abbrev=40"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return "unknown"

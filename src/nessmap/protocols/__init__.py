@@ -1,0 +1,12 @@
+"""PROTOCOLS: what is done with a model; one line per protocol here."""
+
+from __future__ import annotations
+
+from nessmap.protocols.protocol import Protocol, State
+from nessmap.protocols.stationary import Stationary
+
+PROTOCOLS: dict[str, type[Protocol]] = {
+    "stationary": Stationary,
+}
+
+__all__ = ["PROTOCOLS", "Protocol", "State"]

@@ -1,0 +1,88 @@
+"""What the Snakefile asks: which sweeps there are and what their shards, products and figures depend on.
+
+Imports neither numba nor xarray nor dask: it runs whenever Snakemake reads its rules. Plans are kept on disk by the digest
+of the sweep file and of the package, so that nothing heavy is imported either when neither changed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+_KNOWN = {"sweeps", "small", "results", "executor", "folder"}
+_TRUE = {"true": True, "false": False}
+
+
+class WorkflowConfigError(ValueError):
+    """A mistake in Snakemake's --config or in a sweep file."""
+
+
+def plans(config: Mapping[str, Any], results: str) -> dict[str, dict[str, Any]]:
+    """Plan by sweep name, for the sweeps named in the config or all in workflow/sweeps."""
+    for key in config:
+        if key not in _KNOWN:
+            raise WorkflowConfigError(f"--config {key} is not a setting; known: {', '.join(sorted(_KNOWN))}")
+    small = _TRUE.get(str(config.get("small", False)).lower())
+    if small is None:
+        raise WorkflowConfigError(f"--config small={config['small']}, expected true or false")
+    folder = Path("workflow/sweeps")
+    chosen = config.get("sweeps") or sorted(path.stem for path in folder.glob("*.yaml"))
+    names = chosen.split(",") if isinstance(chosen, str) else list(chosen)
+    made = [workflow_plan(folder / f"{name}.yaml", small, Path(results) / ".plans") for name in names]
+    return {plan["name"]: plan for plan in made}
+
+
+def source_digest(*places: str) -> str:
+    """Digest of the package's own sources below the named folders or files, of all of them if none is named."""
+    root = Path(__file__).parent
+    wanted = [root / place for place in places] or [root]
+    files = sorted({f for place in wanted for f in ([place] if place.is_file() else place.rglob("*.py"))})
+    content = hashlib.blake2b(digest_size=8)
+    for file in files:
+        content.update(str(file.relative_to(root)).encode() + b"\0" + file.read_bytes())
+    return content.hexdigest()
+
+
+def workflow_plan(path: Path, small: bool, cache: Path) -> dict[str, Any]:
+    """What Snakemake must know of a sweep: digests of what shards, products and figures depend on."""
+    text = path.read_bytes() if path.exists() else b""  # Sweep says what is wrong with a file that is not there
+    identity = hashlib.blake2b(b"\0".join([text, str((path, small)).encode(), source_digest().encode()]), digest_size=16)
+    kept = cache / f"{identity.hexdigest()}.json"
+    try:
+        return dict(json.loads(kept.read_text()))
+    except (OSError, ValueError):
+        plan = _expanded(path, small)
+    cache.mkdir(parents=True, exist_ok=True)
+    partial = kept.with_suffix(f".{os.getpid()}")
+    partial.write_text(json.dumps(plan))
+    partial.replace(kept)
+    return plan
+
+
+def _expanded(path: Path, small: bool) -> dict[str, Any]:
+    # imported here: with a kept plan, reading the rules needs none of it
+    from nessmap.config import ConfigError
+    from nessmap.identity import digest
+    from nessmap.sweep import Sweep
+
+    try:
+        sweep = Sweep(path, small)
+        n_shard = sweep.n_shard
+        shards = [digest(sorted(key for point in sweep.shard(k, n_shard) for key in point.keys())) for k in range(n_shard)]
+    except ConfigError as error:
+        raise WorkflowConfigError(str(error)) from None
+    # the statistics' layout is part of the records' versions; what turns them into numbers is code, so code is in the digest
+    points = digest([shards, [point.key for point in sweep.points], source_digest("assembly.py")])
+    physics = ("theory", "models", "observables", "statistics", "model.py", "phase_diagram.py")
+    shown = sweep.settings.model_dump(exclude={"figures", "small"})
+    product = digest([points, shown, source_digest(*physics)])
+    figures = {
+        name: digest([settings.model_dump(), source_digest("figures")]) for name, settings in sweep.settings.figures.items()
+    }
+    return {
+        "name": sweep.name, "path": str(path), "shards": shards, "points": points, "product": product, "figures": figures
+    }  # fmt: skip

@@ -1,0 +1,41 @@
+# in:  the shards' manifests    out: results/SWEEP/points.zarr, results/SWEEP/phase_diagram.zarr
+
+
+rule assemble:
+    input:
+        lambda wildcards: expand(
+            RESULTS + "/{sweep}/shards/{shard}.json",
+            sweep=wildcards.sweep,
+            shard=range(len(PLANS[wildcards.sweep]["shards"])),
+        ),
+    output:
+        RESULTS + "/{sweep}/points.zarr/zarr.json",
+    params:
+        wanted=lambda wildcards: PLANS[wildcards.sweep]["points"],
+        store=RESULTS + "/{sweep}/points.zarr",
+    log:
+        RESULTS + "/{sweep}/logs/assemble.log",
+    benchmark:
+        RESULTS + "/{sweep}/benchmarks/assemble.tsv"
+    shell:
+        "{NESSMAP} assemble {wildcards.sweep} --manifests {input} --output {params.store} --results {RESULTS} --log {log}"
+
+
+rule aggregate:
+    input:
+        RESULTS + "/{sweep}/points.zarr/zarr.json",
+    output:
+        RESULTS + "/{sweep}/phase_diagram.zarr/zarr.json",
+    params:
+        wanted=lambda wildcards: PLANS[wildcards.sweep]["product"],
+        points=RESULTS + "/{sweep}/points.zarr",
+        store=RESULTS + "/{sweep}/phase_diagram.zarr",
+        executor=config.get("executor", "local"),
+    threads: workflow.cores or 1
+    log:
+        RESULTS + "/{sweep}/logs/aggregate.log",
+    benchmark:
+        RESULTS + "/{sweep}/benchmarks/aggregate.tsv"
+    shell:
+        "{NESSMAP} aggregate {wildcards.sweep} --points {params.points} --output {params.store}"
+        " --executor {params.executor} --workers {threads} --log {log}"

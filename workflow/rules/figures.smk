@@ -1,0 +1,23 @@
+# in:  results/SWEEP/phase_diagram.zarr    out: results/SWEEP/figures/NAME.svg and .png
+
+
+rule figure:
+    input:
+        RESULTS + "/{sweep}/phase_diagram.zarr/zarr.json",
+    output:
+        svg=report(
+            RESULTS + "/{sweep}/figures/{name}.svg",
+            category="{sweep}",
+            labels={"figure": "{name}"},
+            caption="../report/figure.rst",
+        ),
+        png=RESULTS + "/{sweep}/figures/{name}.png",
+    params:
+        wanted=lambda wildcards: PLANS[wildcards.sweep]["figures"][wildcards.name],
+        store=RESULTS + "/{sweep}/phase_diagram.zarr",
+    log:
+        RESULTS + "/{sweep}/logs/figure-{name}.log",
+    benchmark:
+        RESULTS + "/{sweep}/benchmarks/figure-{name}.tsv"
+    shell:
+        "{NESSMAP} figure {wildcards.sweep} {wildcards.name} --phase-diagram {params.store} --output {output.svg} --log {log}"
