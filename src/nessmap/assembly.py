@@ -83,8 +83,8 @@ def _dataset(sweep: Sweep, means: Sequence[dict[str, Array] | None], entries: Se
         dataset[statistic] = (("point", f"{statistic}_entry", "group"), padded)
     dataset["status"] = ("point", [_status(point) for point in entries])
     dataset["wall_time"] = ("point", [_wall_time(point) for point in entries], {"units": "s"})
-    dataset["message"] = ("point", [_message(point) for point in entries])
-    dataset["key"] = ("point", [point.key for point in sweep.points])
+    dataset["message"] = ("point", np.array([_message(point) for point in entries], object))
+    dataset["key"] = ("point", np.array([point.key for point in sweep.points], object))  # object: text of any length
     return dataset
 
 

@@ -55,7 +55,7 @@ def aggregate(sweep: Sweep, points: xr.Dataset, run: Map) -> xr.Dataset:
         _add_observable(dataset, sweep, dims, observable.name, evaluated)
     _add_theory_lines(dataset, sweep, dims, run)
     dataset["wall_time"] = xr.Variable(dims, points["wall_time"].values.reshape(sweep.shape), {"units": "s"})
-    dataset["key"] = xr.Variable(dims, points["key"].values.reshape(sweep.shape), {"long_name": "digest of the path"})
+    dataset["key"] = xr.Variable(dims, points["key"].values.astype(object).reshape(sweep.shape), {"long_name": "digest of the path"})
     dataset.attrs = {**_attributes(sweep), "content_digest": content_digest(dataset)}
     return dataset
 
@@ -197,6 +197,7 @@ def _coordinates(sweep: Sweep) -> dict[str, xr.Variable]:
             declared = sweep.declared[name]
             attributes = {"units": declared.units, "long_name": declared.long_name, "symbol": declared.symbol}
             values = np.array([settings[name] for settings in dimension.settings])
+            values = values.astype(object) if values.dtype.kind == "U" else values  # text of any length
             coordinates[name] = xr.Variable((dimension.name,), values, attributes)
     return coordinates
 

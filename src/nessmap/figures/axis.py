@@ -48,8 +48,8 @@ class Axis(NamedTuple):
             if turned:
                 axis.set_tick_params(rotation=90)
         elif not self.logarithmic:
-            most = int(room / (0.38 if direction == "x" else 0.25))
-            axis.set_major_locator(MaxNLocator(max(2, min(6, most)), steps=[1, 2, 2.5, 5, 10]))
+            most = int(room / (0.34 if direction == "x" else 0.25))
+            axis.set_major_locator(MaxNLocator(max(2, min(7, most)), steps=[1, 2, 5, 10]))
 
 
 def axis_of(coordinate: xr.DataArray) -> Axis:

@@ -71,22 +71,29 @@ def coons(knots: tuple[Array, Array], grid: Array, fine: tuple[Array, Array], ro
     """Surface through a net of lines: `grid` (y, x) at the knots, `rows` (y, x_fine), `columns` (y_fine, x).
 
     f(u, v) = (1-v) f(u,0) + v f(u,1) + (1-u) f(0,v) + u f(1,v) - bilinear(corners), u and v the fractions of a cell
-    (Coons 1967). In cells with a NaN side (an unstable corner) the two rows are joined by their harmonic mean, right for
+    (Coons 1967); of log |f| where all of these have one sign, which follows powers and poles. In cells with a NaN side (an unstable corner) the two rows are joined by their harmonic mean, right for
     the reciprocal of a rate that vanishes, times the shape of the side that is known.
     """
     (i, u), (j, v) = _fractions(knots[0], fine[0]), _fractions(knots[1], fine[1])
     v = v[:, None]
     lower, upper, left, right = rows[j], rows[j + 1], columns[:, i], columns[:, i + 1]
     corners = [[grid[np.ix_(j + b, i + a)] for a in (0, 1)] for b in (0, 1)]
-    linear = (1 - v) * ((1 - u) * corners[0][0] + u * corners[0][1]) + v * ((1 - u) * corners[1][0] + u * corners[1][1])
-    patch = (1 - v) * lower + v * upper + (1 - u) * left + u * right - linear
-    with np.errstate(divide="ignore", invalid="ignore"):
+    net = np.array(np.broadcast_arrays(lower, upper, left, right, *corners[0], *corners[1]))
+    one_sign = (net > 0).all(axis=0) | (net < 0).all(axis=0)
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        patch = np.where(one_sign, np.sign(lower) * np.exp(_transfinite(np.log(np.abs(net)), u, v)), _transfinite(net, u, v))
         side = np.where(np.isfinite(left), left, right)
         ends = np.where(np.isfinite(left), np.array(corners)[:, 0], np.array(corners)[:, 1])
         shape = side / _mixed(ends[0], ends[1], v)
         joined = _mixed(lower, upper, v) * np.where(np.isfinite(shape), shape, 1.0)
     joined = np.where(v == 0, lower, np.where(v == 1, upper, joined))
     return np.where(np.isfinite(patch), patch, joined)
+
+
+def _transfinite(net: Array, u: Array, v: Array) -> Array:
+    lower, upper, left, right, *corners = net
+    bilinear = (1 - v) * ((1 - u) * corners[0] + u * corners[1]) + v * ((1 - u) * corners[2] + u * corners[3])
+    return (1 - v) * lower + v * upper + (1 - u) * left + u * right - bilinear
 
 
 def contour_lines(field: Surface, level: float) -> list[Array]:

@@ -9,11 +9,11 @@ import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
-from matplotlib.colors import Colormap, LogNorm, Normalize
+from matplotlib.colors import BoundaryNorm, Colormap, LogNorm, Normalize
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
-from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
+from matplotlib.ticker import FixedFormatter, FixedLocator, MaxNLocator, NullLocator
 from numpy.typing import NDArray
 
 from nessmap.figures import colours, style
@@ -167,6 +167,8 @@ def colour_bar(figure: Figure, panels: Sequence[Axes], shades: Shades, label: st
         ticks = _log_ticks(*shades.limits, int(height / 0.3))
         bar.ax.yaxis.set_major_locator(FixedLocator(ticks))
         bar.ax.yaxis.set_major_formatter(FixedFormatter([level_text(tick) for tick in ticks]))
+    elif not isinstance(shades.norm, BoundaryNorm):
+        bar.ax.yaxis.set_major_locator(MaxNLocator(max(3, min(7, int(height / 0.3))), steps=[1, 2, 5, 10]))
     bar.outline.set_linewidth(0.6)  # type: ignore[operator]
 
 

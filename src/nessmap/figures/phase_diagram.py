@@ -114,7 +114,4 @@ def _say_empty(axes: Axes, cell: maps.Cells) -> None:
     counts = {word: int((cell.status == status).sum()) for status, (word, _) in style.STATUSES.items()}
     counts["undefined"] = int(cell.complete.sum())
     why = ", ".join(f"{count} {word}" for word, count in counts.items() if count)
-    axes.text(
-        0.5, 0.5, f"no estimate in {cell.value.size} cells:\n{why}", transform=axes.transAxes, ha="center", va="center",
-        fontsize=style.SMALL, bbox={"facecolor": "white", "edgecolor": "none", "pad": 2.5}, zorder=6,
-    )  # fmt: skip
+    style.say(axes, f"no estimate in {cell.value.size} cells:\n{why}")

@@ -162,7 +162,7 @@ def value_text(value: object, units: str) -> str:
     """A value of an axis, with its unit where that is more than the model's own unit of length."""
     if isinstance(value, str | bytes | np.str_):
         return str(value)
-    number = f"{float(value):.6g}".replace("-", "\N{MINUS SIGN}")  # type: ignore[arg-type]
+    number = f"{float(value):.4g}".replace("-", "\N{MINUS SIGN}")  # type: ignore[arg-type]
     shown = "" if units == "length" else unit_text(units)
     return f"{number} {shown}".strip()
 
@@ -223,6 +223,12 @@ def legend(figure: Figure, entries: Sequence[tuple[Artist, str]], place: str = "
     )
     for patch in row.get_patches():
         patch.set_rasterized(patch.get_hatch() == DOTS)
+
+
+def say(axes: Axes, text: str) -> None:
+    """A sentence in the middle of an empty panel."""
+    box = {"facecolor": "white", "edgecolor": "none", "pad": 2.5}
+    axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", fontsize=SMALL, bbox=box, zorder=6)
 
 
 def swatch(kind: str, below: str = "none") -> Patch:

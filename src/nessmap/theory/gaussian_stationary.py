@@ -110,12 +110,14 @@ def stable_system(drift_matrix: ArrayLike, diffusion: ArrayLike) -> tuple[Matrix
 
 
 def solve_lyapunov(drift: Matrix, right_side: Matrix, unit: Matrix) -> Matrix:
-    """X of A X + X A^T = C, in coordinates measured in `unit`; Bartels & Stewart, Commun. ACM 15, 820 (1972)."""
-    from scipy.linalg import solve_continuous_lyapunov  # 0.4 s: not paid by those who only parse a workflow
+    """X of A X + X A^T = C; Bartels & Stewart, Commun. ACM 15, 820 (1972). Only the rounding depends on `unit`."""
+    from scipy.linalg import matrix_balance, solve_continuous_lyapunov  # 0.4 s: not paid when a workflow is parsed
 
-    scale = np.outer(unit, unit)
-    solution = solve_continuous_lyapunov(drift * (unit / unit[:, None]), right_side / scale)
-    return np.asarray(solution * scale, dtype=np.float64)
+    # Units of the noise settle what A leaves open, the balance of A the rest: 1e30 between two noises loses no digit.
+    with np.errstate(invalid="ignore"):  # scipy casts the balance to integers for a permutation that is not asked for
+        scaled, (balance, _) = matrix_balance(drift * (unit / unit[:, None]), permute=False, separate=True)
+    scale = np.outer(unit * balance, unit * balance)
+    return np.asarray(solve_continuous_lyapunov(scaled, right_side / scale) * scale, dtype=np.float64)
 
 
 def reversibility_defect(drift: Matrix, noise: Matrix) -> Matrix:

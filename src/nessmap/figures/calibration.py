@@ -1,0 +1,185 @@
+"""Are the standard errors right? The z-scores of a sweep against the law that they should follow."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from scipy import stats
+
+from nessmap.figures import colours, style, zscores
+from nessmap.figures.axis import Array
+from nessmap.figures.selection import nearest, observables
+
+CONFIDENCE = 0.999
+LIMIT, STEP = 5.0, 0.5
+DASHES: tuple[Any, ...] = ("-", (0, (4, 1.5)), (0, (1, 1)))
+
+
+class Sample(NamedTuple):
+    """The z-scores of one observable."""
+
+    name: str
+    title: str
+    z: Array
+
+    @property
+    def p_value(self) -> float:
+        """Of the Kolmogorov-Smirnov test against Student's t."""
+        return float(stats.kstest(self.z, zscores.REFERENCE.cdf).pvalue)
+
+
+def samples(dataset: xr.Dataset, variables: Sequence[str] | None = None) -> list[Sample]:
+    """z-scores by observable, of complete runs and of estimates; extra dimensions are flattened.
+
+    Raises
+    ------
+    ValueError : an unknown observable, or one without z-scores.
+    """
+    known = observables(dataset)
+    found = []
+    for name in known if variables is None else variables:
+        if name not in known:
+            raise ValueError(f"calibration: variables: {name} is no observable of this phase diagram{nearest(name, known)}")
+        if f"{name}_z" not in dataset:
+            if variables is not None:
+                raise ValueError(f"calibration: variables: {name} has no z-scores: no theory is known for it")
+            continue
+        z = dataset[f"{name}_z"]
+        status = dataset.get("status", xr.DataArray(zscores.OK))
+        flag = dataset.get(f"{name}_flag", xr.DataArray(zscores.ESTIMATE))
+        flat = [np.asarray(part.values, dtype=float).ravel() for part in xr.broadcast(z, status, flag)]
+        sample = Sample(name, style.label({**dataset.get(name, z).attrs, "units": "1", "symbol": ""}, name), zscores.usable(*flat))
+        if len(sample.z) or variables is not None:
+            found.append(sample)
+    return found
+
+
+def draw(dataset: xr.Dataset, *, variables: Sequence[str] | None = None) -> Figure:
+    """Histogram of z for each observable beside Student's t(15), and all distributions against it at once.
+
+    The first panel shows sqrt(n) (F_n - F) against F, F_n the share of z-scores up to z and F that of Student's t: inside
+    the band at all F at once with probability 99.9 % (Kolmogorov), whatever n.
+
+    Parameters
+    ----------
+    variables : observables to show; all that have z-scores, where left out.
+    """
+    with style.applied():
+        found = samples(dataset, variables)
+        if not found:
+            figure = style.figure(style.SINGLE, 1.5)
+            axes = figure.subplots()
+            axes.set(xticks=[], yticks=[])
+            style.say(axes, "no $z$-scores in this phase diagram:\nno complete run of an observable with theory")
+            style.freeze(figure)
+            return figure
+        figure, common, panels = _sheet(len(found))
+        _draw_common(common, found)
+        for index, (axes, sample) in enumerate(zip(panels, found, strict=True)):
+            _draw_histogram(axes, sample, index)
+        for index, axes in enumerate([common, *panels]):
+            style.letter(axes, index)
+        _label_edges(panels)
+        style.legend(figure, _entries())
+        style.freeze(figure)
+        return figure
+
+
+def _sheet(count: int) -> tuple[Figure, Axes, list[Axes]]:
+    """A large square for all at once on the left, histograms on the right and below it, in rows of four."""
+    beside = 1 if count == 1 else 2
+    n_row = 2 + max(0, -(-(count - 4) // 4))
+    figure = style.figure(style.DOUBLE, 1.5 * n_row + 0.45)
+    grid = figure.add_gridspec(n_row, 4)
+    common = figure.add_subplot(grid[:2, :2])
+    if count <= 2:
+        places: list[Any] = [grid[:2, 2:]] if count == 1 else [grid[0, 2:], grid[1, 2:]]
+    else:
+        places = [grid[row, column] for row in range(n_row) for column in range(2 if row < beside else 0, 4)][:count]
+    return figure, common, [figure.add_subplot(place) for place in places]
+
+
+def deviation(z: Array) -> tuple[Array, Array]:
+    """F and sqrt(n) (F_n - F) on both sides of each step; the largest modulus is sqrt(n) times the KS statistic."""
+    expected, n = np.sort(zscores.REFERENCE.cdf(z)), len(z)
+    steps = np.repeat(np.arange(n + 1) / n, 2)[1:-1]
+    places = np.repeat(expected, 2)
+    return np.concatenate([[0.0], places, [1.0]]), np.concatenate([[0.0], np.sqrt(n) * (steps - places), [0.0]])
+
+
+def look(index: int) -> dict[str, Any]:
+    """Colour and dash of the observable with this index."""
+    return {"color": colours.SERIES[index % len(colours.SERIES)], "linestyle": DASHES[index // len(colours.SERIES) % len(DASHES)]}
+
+
+def _draw_common(axes: Axes, found: Sequence[Sample]) -> None:
+    band = float(stats.kstwobign.ppf(CONFIDENCE))
+    axes.axhspan(-band, band, color="0.92", linewidth=0, zorder=0.1, gid="band")
+    axes.axhline(0, color="0.4", linewidth=0.6, zorder=0.2)
+    reach = band
+    for index, sample in enumerate(found):
+        if len(sample.z):
+            places, values = deviation(sample.z)
+            axes.plot(places, values, linewidth=0.9, gid=f"deviation of {sample.name}", **look(index))
+            reach = max(reach, float(np.abs(values).max()))
+    axes.set(xlim=(0, 1), ylim=(-1.15 * reach, 1.15 * reach))
+    axes.set_xlabel("$F(z)$, Student's $t$(15)")
+    axes.set_ylabel(r"$\sqrt{n}\,(F_n - F)$")
+    axes.set_title("all observables: distribution minus expectation", loc="left")
+
+
+def _draw_histogram(axes: Axes, sample: Sample, index: int) -> None:
+    edges = np.arange(-LIMIT, LIMIT + STEP / 2, STEP)
+    colour = look(index)["color"]
+    fine = np.linspace(-LIMIT, LIMIT, 201)
+    axes.plot(fine, zscores.REFERENCE.pdf(fine), color="black", linewidth=0.9, zorder=3)
+    axes.plot(fine, stats.norm.pdf(fine), color="0.3", linewidth=0.7, linestyle=(0, (2, 1.5)), zorder=2.9)
+    top = 0.42
+    if len(sample.z):
+        counts, _ = np.histogram(np.clip(sample.z, -LIMIT + 1e-9, LIMIT - 1e-9), edges)
+        density = counts / (len(sample.z) * STEP)
+        axes.stairs(density, edges, fill=True, color=colour, alpha=0.35, linewidth=0)
+        axes.stairs(density, edges, color=colour, linewidth=0.8, linestyle=look(index)["linestyle"])
+        top = max(top, float(density.max()))
+    axes.set(xlim=(-LIMIT, LIMIT), ylim=(0, 1.75 * top), xticks=[-4, -2, 0, 2, 4], yticks=[0, 0.2, 0.4])
+    axes.set_title(style.wrapped(sample.title, 1.3, style.SMALL), loc="left")
+    found = zscores.numbers(sample.z)
+    if not found.n:
+        style.say(axes, "no $z$-score")
+        return
+    p_value = sample.p_value
+    shown = f"{p_value:.2f}" if p_value >= 0.01 else f"{p_value:.0e}".replace("e-0", "e-").replace("-", "\N{MINUS SIGN}")
+    doubtful = p_value < 1 - CONFIDENCE
+    texts = ((0.04, "left", f"$n$ = {found.n}\nKS $p$ = {shown}"), (0.96, "right", f"$|z|<2$: {100 * found.share:.1f} %\nrms {found.rms:.2f}"))
+    for place, side, text in texts:
+        emphasis = {"color": colours.SERIES[1], "weight": "bold"} if doubtful and side == "left" else {}
+        axes.text(place, 0.96, text, transform=axes.transAxes, ha=side, va="top", fontsize=6.0, linespacing=1.25, **emphasis)
+
+
+def _label_edges(panels: Sequence[Axes]) -> None:
+    """z below the lowest panel of each column, the density left of the first of each row."""
+    for axes in panels:
+        spec = axes.get_subplotspec()
+        others = [other.get_subplotspec() for other in panels if other is not axes]
+        if spec is None:
+            continue
+        below = any(other and other.colspan.start == spec.colspan.start and other.rowspan.start > spec.rowspan.start for other in others)
+        before = any(other and other.rowspan.start == spec.rowspan.start and other.colspan.start < spec.colspan.start for other in others)
+        axes.set_xlabel("" if below else "$z$")
+        axes.tick_params(labelbottom=not below, labelleft=not before)
+        axes.set_ylabel("" if before else "density")
+
+
+def _entries() -> list[tuple[Any, str]]:
+    share = 100 * (stats.norm.cdf(2) - stats.norm.cdf(-2))
+    student = f"Student's $t$(15): {100 * zscores.EXPECTED_SHARE:.1f} % within 2, rms {zscores.EXPECTED_RMS:.2f}"
+    return [
+        (Line2D([], [], color="black", linewidth=0.9), student),
+        (Line2D([], [], color="0.3", linewidth=0.7, linestyle=(0, (2, 1.5))), f"normal: {share:.1f} %, rms 1.00"),
+        (Patch(facecolor="0.9", linewidth=0), f"{100 * CONFIDENCE:.1f} % band"),
+    ]
