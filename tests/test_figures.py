@@ -10,7 +10,11 @@ WORDS = "absent ok unstable diverged short_run failed timeout"
 
 
 def field_sweep(
-    couplings: int = 10, shifts: int = 11, lengths: tuple[float, ...] = (0.0, 0.5), curved: bool = False, troubles: bool = True,
+    couplings: int = 10,
+    shifts: int = 11,
+    lengths: tuple[float, ...] = (0.0, 0.5),
+    curved: bool = False,
+    troubles: bool = True,
     seed: int = 1,
 ) -> xr.Dataset:
     """A phase diagram of the linear field with a shifted Gaussian kernel, its estimates drawn about the theory.
@@ -24,7 +28,11 @@ def field_sweep(
         "shift": np.round(np.linspace(0.0, 1.0, shifts), 12),
         "noise_correlation_length": np.array(lengths),
     }
-    labels = {"coupling": ("g", "1", ""), "shift": ("s", "length", "kernel "), "noise_correlation_length": (r"\lambda", "length", "")}
+    labels = {
+        "coupling": ("g", "1", ""),
+        "shift": ("s", "length", "kernel "),
+        "noise_correlation_length": (r"\lambda", "length", ""),
+    }
     dataset = xr.Dataset(coords={name: (name, values) for name, values in axes.items()})
     fine = {}
     for name, values in axes.items():
@@ -40,7 +48,9 @@ def field_sweep(
         grid = np.meshgrid(*[fine[name] if name == axis else values for name, values in axes.items()], indexing="ij")
         for name, values in _theory(*grid, curved=curved).items():
             stem = "leading_rate" if name == "leading_rate" else f"{name}_theory"
-            dims = tuple(f"{dim}_line" if dim == axis else dim for dim in axes) + (("wavenumber",) if name == "mode_variance" else ())
+            dims = tuple(f"{dim}_line" if dim == axis else dim for dim in axes) + (
+                ("wavenumber",) if name == "mode_variance" else ()
+            )
             dataset[f"{stem}_line_{axis}"] = dims, values
     status = np.where(rate >= 0, UNSTABLE, np.where(rate > -0.08, SHORT_RUN, OK)).astype(np.int8)
     if troubles:
@@ -52,7 +62,9 @@ def field_sweep(
         "information_flow": ("nat / tau", r"\dot I", 1),
         "mode_variance": ("1", "S_k", 0),
     }
-    dataset = dataset.assign_coords(wavenumber=("wavenumber", 2 * np.pi * np.arange(1, 5) / 12, {"units": "1 / length"}))
+    dataset = dataset.assign_coords(
+        wavenumber=("wavenumber", 2 * np.pi * np.arange(1, 5) / 12, {"units": "1 / length"})
+    )
     for name, (units, symbol, signed) in shown.items():
         theory = exact[name]
         dims = tuple(axes) + (("wavenumber",) if theory.ndim == 4 else ())
@@ -64,7 +76,17 @@ def field_sweep(
             flag[:, 0] = 1
         good = np.isin(runs, (OK, SHORT_RUN)) & np.isfinite(theory)
         estimate = np.where(good, np.where(flag == 1, 0.0, theory + error * z), np.nan)
-        dataset[name] = dims, estimate, {"units": units, "symbol": symbol, "signed": signed, "long_name": name.replace("_", " "), "theory_kind": "exact"}
+        dataset[name] = (
+            dims,
+            estimate,
+            {
+                "units": units,
+                "symbol": symbol,
+                "signed": signed,
+                "long_name": name.replace("_", " "),
+                "theory_kind": "exact",
+            },
+        )
         dataset[f"{name}_standard_error"] = dims, np.where(good, np.where(flag == 1, 0.0, error), np.nan)
         dataset[f"{name}_theory"] = dims, theory
         dataset[f"{name}_expected"] = dims, theory
@@ -90,9 +112,12 @@ def _theory(g: np.ndarray, s: np.ndarray, length: np.ndarray, curved: bool) -> d
         found = {
             "entropy_production_rate": (omega**2 / gamma).sum(axis=-1),
             "site_variance": spectrum.mean(axis=-1),
-            "information_flow": (omega * np.sin(2 * k) / gamma * np.exp(-k**2)).sum(axis=-1) * np.cos(3 * s[..., 0]),
+            "information_flow": (omega * np.sin(2 * k) / gamma * np.exp(-(k**2))).sum(axis=-1) * np.cos(3 * s[..., 0]),
             "mode_variance": spectrum[..., chosen],
         }
     stable = rate < 0
-    found = {name: np.where(stable[..., None] if values.ndim == 4 else stable, values, np.nan) for name, values in found.items()}
+    found = {
+        name: np.where(stable[..., None] if values.ndim == 4 else stable, values, np.nan)
+        for name, values in found.items()
+    }
     return {**found, "leading_rate": rate}

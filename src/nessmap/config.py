@@ -6,14 +6,18 @@ Every error names file, key, value found, what was expected, and the remedy or t
 from __future__ import annotations
 
 import difflib
-import math
+import itertools
 import re
+import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from nessmap.model import as_written
 
 GROUPS = 16  # lanes come in multiples of the 16 groups that the errors are made of
 
@@ -23,7 +27,7 @@ class ConfigError(ValueError):
 
 
 class _Settings(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 class RunSettings(_Settings):
@@ -81,12 +85,13 @@ class _Loader(yaml.SafeLoader):
 
 
 def _mapping_without_repeats(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
-    seen: set[Any] = set()
-    for key_node, _ in node.value:
-        key = loader.construct_object(key_node, deep=True)  # type: ignore[no-untyped-call]  # pyyaml has no type here
-        if key in seen:
-            raise yaml.constructor.ConstructorError(None, None, f"key {key!r} is given twice", key_node.start_mark)
-        seen.add(key)
+    names = [key for key, _ in node.value if key.tag != "tag:yaml.org,2002:merge"]
+    for key in names:
+        if not isinstance(key, yaml.ScalarNode):
+            raise yaml.constructor.ConstructorError(None, None, "a key is no name", key.start_mark)
+        if any(other.value == key.value for other in itertools.takewhile(lambda other: other is not key, names)):
+            problem = f"key {key.value!r} is given twice; keep one of them"
+            raise yaml.constructor.ConstructorError(None, None, problem, key.start_mark)
     return loader.construct_mapping(node, deep=True)
 
 
@@ -104,49 +109,69 @@ def nearest(word: str, known: Iterable[str]) -> str:
     """
     names = list(known)
     close = difflib.get_close_matches(word, names, n=1, cutoff=0.6)
-    return f"; did you mean {close[0]}?" if close else f"; known: {', '.join(names)}"
+    return f"; did you mean {close[0]}?" if close else f"; known: {', '.join(names) or 'none'}"
 
 
 def read_settings(path: Path, small: bool = False) -> SweepSettings:
-    """Read and validate a sweep file; ConfigError in one line if anything is wrong with its form."""
+    """Read and validate a sweep file; ConfigError, a line per mistake, if anything is wrong with its form."""
+    content = _read(path)
+    if not isinstance(content, dict):
+        found = "nothing" if content is None else f"a {type(content).__name__}"
+        raise ConfigError(f"{path}: expected a mapping with the keys model, axes, observables; found {found}")
+    settings = _validate(str(path), content)
+    if small and settings.small:
+        settings = _validate(f"{path} (small form)", _merged(path, content, settings.small))
+    return settings
+
+
+def _read(path: Path) -> Any:
     try:
-        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506  # a subclass of SafeLoader
+        return yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506  # a subclass of SafeLoader
+    except FileNotFoundError:
+        known = sorted(file.name for file in path.parent.glob("*.yaml"))
+        hint = nearest(path.name, known) if known else "; sweeps are files like workflow/sweeps/amari_field.yaml"
+        raise ConfigError(f"{path}: no such file{hint}") from None
     except OSError as error:
-        raise ConfigError(f"{path}: cannot be read ({error.strerror}); sweeps are files like workflow/sweeps/amari_field.yaml") from None
+        raise ConfigError(f"{path}: cannot be read ({error.strerror})") from None
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path}: byte {error.start} is not UTF-8; save the file as UTF-8") from None
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
+    except yaml.reader.ReaderError as error:
+        raise ConfigError(f"{path}: character {error.position} is not allowed in YAML; remove it") from None
+    except yaml.MarkedYAMLError as error:
+        mark, problem = error.problem_mark or error.context_mark, error.problem or error.context or ""
         where = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        raise ConfigError(f"{path}{where}: not readable as YAML: {getattr(error, 'problem', None) or error}") from None
-    if not isinstance(content, dict):
-        raise ConfigError(f"{path}: expected a mapping with the keys model, axes, observables; found {type(content).__name__}")
-    settings = _validate(path, content)
-    if small and settings.small:
-        settings = _validate(path, _merged(path, content, settings.small))
-    return settings
+        if problem.startswith("but ") and error.context:  # the second half of a sentence
+            problem = f"{error.context}, {problem}"
+        raise ConfigError(f"{path}{where}: not readable as YAML: {problem}") from None
 
 
 def _merged(path: Path, content: Mapping[str, Any], small: Mapping[str, Any]) -> dict[str, Any]:
     merged = {key: value for key, value in content.items() if key != "small"}
     for section, changes in small.items():
         if section not in ("axes", "run", "fixed"):
-            raise ConfigError(f"{path}: small.{section} is not a setting{nearest(str(section), ['axes', 'run', 'fixed'])}")
+            raise ConfigError(f"{path}: small.{section} is not a setting{nearest(section, ['axes', 'run', 'fixed'])}")
         if not isinstance(changes, dict):
-            raise ConfigError(f"{path}: small.{section} = {changes!r}, expected a mapping")
+            raise ConfigError(f"{path}: small.{section} = {as_written(changes)}, expected a mapping")
         merged[section] = {**merged.get(section, {}), **changes}
     return merged
 
 
-def _validate(path: Path, content: Mapping[str, Any]) -> SweepSettings:
+def _validate(source: str, content: Mapping[str, Any]) -> SweepSettings:
     try:
-        return SweepSettings.model_validate(content)
+        settings = SweepSettings.model_validate(content)
     except ValidationError as error:
-        raise ConfigError("\n".join(_in_words(path, problem) for problem in error.errors())) from None
+        raise ConfigError("\n".join(_in_words(source, problem) for problem in error.errors())) from None
+    run = settings.run
+    if run.duration < run.dt:
+        raise ConfigError(f"{source}: run.duration = {run.duration}, expected at least one time step, run.dt = {run.dt}")
+    return settings
 
 
-def _in_words(path: Path, problem: Mapping[str, Any]) -> str:
+def _in_words(source: str, problem: Mapping[str, Any]) -> str:
     location = [str(part) for part in problem["loc"]]
+    if location[-1] == "[key]" or problem["type"] == "invalid_key":
+        key = ".".join(part for part in location if part != "[key]")
+        return f"{source}: the key {key} is {as_written(problem['input'])}, expected a name"
     key, value = ".".join(location), problem["input"]
     settings: Any = SweepSettings
     for part in location[:-1]:  # walk down to the settings that hold the key
@@ -155,13 +180,12 @@ def _in_words(path: Path, problem: Mapping[str, Any]) -> str:
             settings = FigureSettings if part == "figures" else field.annotation
     fields = getattr(settings, "model_fields", {})
     if problem["type"] == "extra_forbidden":
-        return f"{path}: {key} = {value!r} is not a setting{nearest(location[-1], fields)}"
+        return f"{source}: {key} = {as_written(value)} is not a setting{nearest(location[-1], fields)}"
     description = f" ({fields[location[-1]].description})" if location[-1] in fields else ""
     if problem["type"] == "missing":
-        return f"{path}: {key} is missing{description}"
+        return f"{source}: {key} is missing{description}"
     expected = _EXPECTATIONS.get(problem["type"], "").format(**problem.get("ctx", {})) or problem["msg"].lower()
-    shown = repr(value) if len(repr(value)) < 60 else type(value).__name__
-    return f"{path}: {key} = {shown}, expected {expected}{description}"
+    return f"{source}: {key} = {as_written(value)}, expected {expected}{description}"
 
 
 _EXPECTATIONS = {
@@ -172,9 +196,9 @@ _EXPECTATIONS = {
     "dict_type": "a mapping",
     "model_type": "a mapping",
     "list_type": "a list",
-    "greater_than": "a number > {gt}",
-    "greater_than_equal": "a number >= {ge}",
-    "less_than_equal": "a number <= {le}",
+    "greater_than": "a number > {gt:g}",
+    "greater_than_equal": "a number >= {ge:g}",
+    "less_than_equal": "a number <= {le:g}",
     "multiple_of": "a multiple of {multiple_of}, because errors are made of 16 groups of lanes",
     "finite_number": "a finite number",
     "literal_error": "{expected}",
@@ -182,33 +206,39 @@ _EXPECTATIONS = {
 }
 
 
-def expand_axis(path: Path, name: str, spec: Any) -> list[Any]:
+def expand_axis(source: str, name: str, spec: Any) -> list[Any]:
     """Values of one axis from {linspace | logspace | geomspace: [start, stop, n]}, {values: [...]} or a plain list."""
-    import numpy as np
-
     makers = {"linspace": np.linspace, "logspace": np.logspace, "geomspace": np.geomspace}
-    if isinstance(spec, list):
-        values = spec
-    elif isinstance(spec, dict) and len(spec) == 1 and (kind := next(iter(spec))) in (*makers, "values"):
-        values = spec[kind]
+    key, values = f"axes.{name}", spec
+    if isinstance(spec, dict):
+        if len(spec) != 1:
+            found = " and ".join(map(str, spec)) or "nothing"
+            raise ConfigError(f"{source}: {key} has {found}, expected one of {', '.join(makers)}, values")
+        kind, values = next(iter(spec.items()))
+        if kind not in (*makers, "values"):
+            raise ConfigError(f"{source}: {key}.{kind} is no way to give values{nearest(str(kind), [*makers, 'values'])}")
+        key = f"{key}.{kind}"
         if kind in makers:
-            if not _is_range(values) or (kind == "geomspace" and values[0] * values[1] <= 0):
-                raise ConfigError(f"{path}: axes.{name}.{kind} = {values!r}, expected [start, stop, number of values]")
-            values = [float(value) for value in makers[kind](values[0], values[1], values[2])]
-    else:
-        found = next(iter(spec), "") if isinstance(spec, dict) else spec
-        raise ConfigError(
-            f"{path}: axes.{name} = {found!r}, expected a list or one of linspace, logspace, geomspace, values"
-            + (nearest(str(found), [*makers, "values"]) if isinstance(spec, dict) else "")
-        )
+            if not _is_range(values):
+                shape = "[start, stop, number of values], the last a whole number >= 1"
+                raise ConfigError(f"{source}: {key} = {as_written(values)}, expected {shape}")
+            if kind == "geomspace" and not values[0] * values[1] > 0:
+                raise ConfigError(f"{source}: {key} = {as_written(values)}, expected start and stop of one sign, not zero")
+            with np.errstate(over="ignore"):  # an infinite value is refused where its parameter is known
+                values = [float(value) for value in makers[kind](values[0], values[1], values[2])]
+    elif not isinstance(spec, list):
+        ways = f"a list of values or one of {', '.join(makers)}, values"
+        raise ConfigError(f"{source}: {key} = {as_written(spec)}, expected {ways}")
     if not isinstance(values, list) or not values:
-        raise ConfigError(f"{path}: axes.{name} = {values!r}, expected at least one value")
+        raise ConfigError(f"{source}: {key} = {as_written(values)}, expected a list of at least one value")
     return values
 
 
 def _is_range(values: Any) -> bool:
-    numbers = isinstance(values, list) and len(values) == 3 and all(isinstance(v, int | float) for v in values)
-    return numbers and isinstance(values[2], int) and values[2] >= 1 and all(math.isfinite(v) for v in values)
+    if not isinstance(values, list) or len(values) != 3 or any(isinstance(value, bool) for value in values):
+        return False
+    finite = all(isinstance(value, int | float) and abs(value) <= sys.float_info.max for value in values)
+    return finite and isinstance(values[2], int) and values[2] >= 1
 
 
 def settings_schema() -> dict[str, Any]:

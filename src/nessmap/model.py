@@ -7,6 +7,7 @@ motion is dx = f(x, t) dt + sqrt(2 D) dW with k_B = 1; all rates are per unit of
 from __future__ import annotations
 
 import dataclasses
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple
@@ -25,6 +26,9 @@ class ParameterError(ValueError):
     def __init__(self, parameter: str, message: str) -> None:
         super().__init__(message)
         self.parameter = parameter
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.parameter, str(self))  # workers send it home; the default would lose the parameter
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,16 +60,17 @@ class Parameter:
             raise self.error(value)
         try:
             canonical = _KINDS[type(self.default)][0](value)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             raise self.error(value) from None
         if isinstance(canonical, int | float):
             too_low = self.minimum is not None and canonical < self.minimum
-            if too_low or (self.above is not None and canonical <= self.above) or not np.isfinite(canonical):
+            if too_low or (self.above is not None and canonical <= self.above):
                 raise self.error(value)
         return canonical
 
     def error(self, value: Any) -> ParameterError:
-        return ParameterError(self.name, f"{self.name} = {value!r}, expected {self.expectation} ({self.long_name})")
+        found = as_written(value)
+        return ParameterError(self.name, f"{self.name} = {found}, expected {self.expectation} ({self.long_name})")
 
 
 def parameter(
@@ -96,9 +101,23 @@ def round_significant(value: float) -> float:
     return float(f"{value:.{SIGNIFICANT_DIGITS - 1}e}") + 0.0  # + 0.0 turns -0.0 into 0.0
 
 
+def as_written(value: Any) -> str:
+    """A value as it stands in a sweep file, shortened where it is long.
+
+    >>> as_written(True), as_written(None), as_written("8"), as_written(8.0)
+    ('true', 'nothing', "'8'", '8.0')
+    """
+    if value is None or isinstance(value, bool):
+        return "nothing" if value is None else str(value).lower()
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:50]} ... {text[-5:]}"
+
+
 def _as_float(value: Any) -> float:
     if isinstance(value, bool | str):
         raise TypeError
+    if not math.isfinite(value):
+        raise ValueError
     return round_significant(float(value))
 
 
@@ -116,17 +135,19 @@ def _as_str(value: Any) -> str:
 
 def _as_matrix(value: Any) -> Matrix:
     rows = tuple(tuple(_as_float(entry) for entry in row) for row in value)
-    if len({len(row) for row in rows}) > 1 or not np.isfinite(np.array(rows, float)).all():
+    if len({len(row) for row in rows}) > 1:
         raise ValueError
     return rows
 
 
 def _as_partition(value: Any) -> dict[str, tuple[int, ...]]:
+    if not isinstance(value, Mapping):
+        raise TypeError
     return {_as_str(name): tuple(_as_int(i) for i in members) for name, members in value.items()}
 
 
 _KINDS: dict[type, tuple[Callable[[Any], Any], str]] = {
-    float: (_as_float, "a number"),
+    float: (_as_float, "a finite number"),
     int: (_as_int, "a whole number"),
     str: (_as_str, "a name"),
     tuple: (_as_matrix, "a matrix (list of rows of equal length)"),

@@ -1,7 +1,7 @@
 """Figures of a phase diagram: each reads the dataset and nothing else, and gives a matplotlib Figure.
 
-Adding a figure is one file with a function `draw(dataset, *, ...) -> Figure` and one line in FIGURES. Names may be looked
-up without matplotlib: it is imported when something is drawn.
+Adding a figure is one file with a function `draw(dataset, *, ...) -> Figure` and one line in FIGURES. Names may be
+looked up without matplotlib: it is imported when something is drawn.
 """
 
 import importlib
@@ -33,14 +33,15 @@ def draw(kind: str, dataset: "xr.Dataset", **options: Any) -> "Figure":
     ValueError : an unknown kind, option, observable or axis; the message names the nearest known one.
     """
     function = _function(kind)
-    known = [name for name in inspect.signature(function).parameters if name != "dataset"]
+    parameters = inspect.signature(function).parameters
+    known = [name for name in parameters if name != "dataset"]
     for name in options:
         if name not in known:
             raise ValueError(f"{kind}: {name} is no option of this figure{_nearest(name, known)}")
-    required = [name for name, parameter in inspect.signature(function).parameters.items() if parameter.default is parameter.empty]
-    for name in required[1:]:
+    required = [name for name in known if parameters[name].default is inspect.Parameter.empty]
+    for name in required:
         if name not in options:
-            raise ValueError(f"{kind}: {name} is missing; this figure needs {', '.join(required[1:])}")
+            raise ValueError(f"{kind}: {name} is missing; this figure needs {', '.join(required)}")
     figure: Figure = function(dataset, **options)
     return figure
 

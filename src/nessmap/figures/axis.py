@@ -58,7 +58,9 @@ def axis_of(coordinate: xr.DataArray) -> Axis:
     values = coordinate.values
     if not np.issubdtype(values.dtype, np.number):
         places = np.arange(len(values), dtype=float)
-        return Axis(name, places, np.arange(len(values) + 1) - 0.5, tuple(str(value) for value in values), False, label)
+        return Axis(
+            name, places, np.arange(len(values) + 1.0) - 0.5, tuple(str(value) for value in values), False, label
+        )
     centres = np.asarray(values, dtype=float)
     if len(centres) == 1:
         half = abs(centres[0]) / 2 or 0.5
@@ -67,7 +69,7 @@ def axis_of(coordinate: xr.DataArray) -> Axis:
     logarithmic = geometric(centres)
     places = np.log(centres) if logarithmic else centres
     inner = (places[1:] + places[:-1]) / 2
-    edges = np.concatenate([[2 * places[0] - inner[0]], inner, [2 * places[-1] - inner[-1]]])
+    edges: Array = np.concatenate([[2 * places[0] - inner[0]], inner, [2 * places[-1] - inner[-1]]])
     return Axis(name, centres, np.exp(edges) if logarithmic else edges, (), logarithmic, label)
 
 

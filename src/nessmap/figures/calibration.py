@@ -44,7 +44,9 @@ def samples(dataset: xr.Dataset, variables: Sequence[str] | None = None) -> list
     found = []
     for name in known if variables is None else variables:
         if name not in known:
-            raise ValueError(f"calibration: variables: {name} is no observable of this phase diagram{nearest(name, known)}")
+            raise ValueError(
+                f"calibration: variables: {name} is no observable of this phase diagram{nearest(name, known)}"
+            )
         if f"{name}_z" not in dataset:
             if variables is not None:
                 raise ValueError(f"calibration: variables: {name} has no z-scores: no theory is known for it")
@@ -53,7 +55,9 @@ def samples(dataset: xr.Dataset, variables: Sequence[str] | None = None) -> list
         status = dataset.get("status", xr.DataArray(zscores.OK))
         flag = dataset.get(f"{name}_flag", xr.DataArray(zscores.ESTIMATE))
         flat = [np.asarray(part.values, dtype=float).ravel() for part in xr.broadcast(z, status, flag)]
-        sample = Sample(name, style.label({**dataset.get(name, z).attrs, "units": "1", "symbol": ""}, name), zscores.usable(*flat))
+        sample = Sample(
+            name, style.label({**dataset.get(name, z).attrs, "units": "1", "symbol": ""}, name), zscores.usable(*flat)
+        )
         if len(sample.z) or variables is not None:
             found.append(sample)
     return found
@@ -62,8 +66,8 @@ def samples(dataset: xr.Dataset, variables: Sequence[str] | None = None) -> list
 def draw(dataset: xr.Dataset, *, variables: Sequence[str] | None = None) -> Figure:
     """Histogram of z for each observable beside Student's t(15), and all distributions against it at once.
 
-    The first panel shows sqrt(n) (F_n - F) against F, F_n the share of z-scores up to z and F that of Student's t: inside
-    the band at all F at once with probability 99.9 % (Kolmogorov), whatever n.
+    The first panel shows sqrt(n) (F_n - F) against F, F_n the share of z-scores up to z and F that of Student's t:
+    inside the band at all F at once with probability 99.9 % (Kolmogorov), whatever n.
 
     Parameters
     ----------
@@ -114,7 +118,10 @@ def deviation(z: Array) -> tuple[Array, Array]:
 
 def look(index: int) -> dict[str, Any]:
     """Colour and dash of the observable with this index."""
-    return {"color": colours.SERIES[index % len(colours.SERIES)], "linestyle": DASHES[index // len(colours.SERIES) % len(DASHES)]}
+    return {
+        "color": colours.SERIES[index % len(colours.SERIES)],
+        "linestyle": DASHES[index // len(colours.SERIES) % len(DASHES)],
+    }
 
 
 def _draw_common(axes: Axes, found: Sequence[Sample]) -> None:
@@ -153,12 +160,19 @@ def _draw_histogram(axes: Axes, sample: Sample, index: int) -> None:
         style.say(axes, "no $z$-score")
         return
     p_value = sample.p_value
-    shown = f"{p_value:.2f}" if p_value >= 0.01 else f"{p_value:.0e}".replace("e-0", "e-").replace("-", "\N{MINUS SIGN}")
+    shown = (
+        f"{p_value:.2f}" if p_value >= 0.01 else f"{p_value:.0e}".replace("e-0", "e-").replace("-", "\N{MINUS SIGN}")
+    )
     doubtful = p_value < 1 - CONFIDENCE
-    texts = ((0.04, "left", f"$n$ = {found.n}\nKS $p$ = {shown}"), (0.96, "right", f"$|z|<2$: {100 * found.share:.1f} %\nrms {found.rms:.2f}"))
+    texts = (
+        (0.04, "left", f"$n$ = {found.n}\nKS $p$ = {shown}"),
+        (0.96, "right", f"$|z|<2$: {100 * found.share:.1f} %\nrms {found.rms:.2f}"),
+    )
     for place, side, text in texts:
-        emphasis = {"color": colours.SERIES[1], "weight": "bold"} if doubtful and side == "left" else {}
-        axes.text(place, 0.96, text, transform=axes.transAxes, ha=side, va="top", fontsize=6.0, linespacing=1.25, **emphasis)
+        emphasis: dict[str, Any] = {"color": colours.SERIES[1], "weight": "bold"} if doubtful and side == "left" else {}
+        axes.text(
+            place, 0.96, text, transform=axes.transAxes, ha=side, va="top", fontsize=6.0, linespacing=1.25, **emphasis
+        )
 
 
 def _label_edges(panels: Sequence[Axes]) -> None:
@@ -168,8 +182,14 @@ def _label_edges(panels: Sequence[Axes]) -> None:
         others = [other.get_subplotspec() for other in panels if other is not axes]
         if spec is None:
             continue
-        below = any(other and other.colspan.start == spec.colspan.start and other.rowspan.start > spec.rowspan.start for other in others)
-        before = any(other and other.rowspan.start == spec.rowspan.start and other.colspan.start < spec.colspan.start for other in others)
+        below = any(
+            other and other.colspan.start == spec.colspan.start and other.rowspan.start > spec.rowspan.start
+            for other in others
+        )
+        before = any(
+            other and other.rowspan.start == spec.rowspan.start and other.colspan.start < spec.colspan.start
+            for other in others
+        )
         axes.set_xlabel("" if below else "$z$")
         axes.tick_params(labelbottom=not below, labelleft=not before)
         axes.set_ylabel("" if before else "density")

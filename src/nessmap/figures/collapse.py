@@ -31,9 +31,9 @@ def draw(
 ) -> Figure:
     """(a) an observable that does not depend on the noise, (b) one that does, (c) their differences in standard errors.
 
-    The entropy production rate of a homogeneous linear field is sum_k omega_k^2 / gamma_k, whatever the strength and the
-    spatial correlation of the noise (docs/theory.md); the variance of its sites is not. (c) compares each value of `series`
-    with the first one: (v_i - v_0) / sqrt(se_i^2 + se_0^2); the numbers quoted are over all cells of the sweep.
+    The entropy production rate of a homogeneous linear field is sum_k omega_k^2 / gamma_k, whatever the strength and
+    the spatial correlation of the noise; the variance of its sites does depend on them. (c) compares each value of
+    `series` with the first one: (v_i - v_0) / sqrt(se_i^2 + se_0^2); its title counts all cells of the sweep.
 
     Parameters
     ----------
@@ -88,9 +88,12 @@ def differences(dataset: xr.Dataset, variable: str, series: str, picked: Sequenc
     value, error = value.where(good), error.where(good)
     first = {series: picked[0]}
     with np.errstate(invalid="ignore"):
-        found = [(value.isel({series: i}) - value.isel(first)) / np.hypot(error.isel({series: i}), error.isel(first)) for i in picked[1:]]
+        found = [
+            (value.isel({series: i}) - value.isel(first)) / np.hypot(error.isel({series: i}), error.isel(first))
+            for i in picked[1:]
+        ]
     flat = np.concatenate([np.asarray(part.values, dtype=float).ravel() for part in found])
-    return flat[np.isfinite(flat)]
+    return np.asarray(flat[np.isfinite(flat)])
 
 
 def one_curve(lines: Sequence[curves.Curve]) -> bool:
@@ -105,7 +108,9 @@ def _draw_values(axes: Axes, lines: Sequence[curves.Curve], x: Axis) -> Counter[
     for index, line in enumerate(lines):
         shift = 0.0 if x.continuous else 0.1 * (index - (len(lines) - 1) / 2)
         if not same or index == 0:
-            occurs["one theory" if same else "theory"] += curves.draw_theory(axes, line, index, x, "black" if same else "")
+            occurs["one theory" if same else "theory"] += curves.draw_theory(
+                axes, line, index, x, "black" if same else ""
+            )
         curves.draw_points(axes, line, index, logarithmic=False, shift=shift)
         occurs["short"] += int(line.short.sum())
     curves.hatch_unstable(axes, shared, x)
@@ -126,7 +131,15 @@ def _draw_differences(axes: Axes, lines: Sequence[Sequence[curves.Curve]], x: Ax
             marks = curves.look(index) if kind == 0 else curves.look(index) | {"marker": "x"}
             short = line.short | first.short
             for mask, face in ((shown & ~short, marks["color"]), (shown & short, "white")):
-                axes.plot(line.x[mask], z[mask], linestyle="none", markerfacecolor=face, markersize=3.0, gid=f"difference {kind}", **marks)
+                axes.plot(
+                    line.x[mask],
+                    z[mask],
+                    linestyle="none",
+                    markerfacecolor=face,
+                    markersize=3.0,
+                    gid=f"difference {kind}",
+                    **marks,
+                )
             farthest = max([farthest, *np.abs(z[shown])])
     axes.set_yscale("symlog", linthresh=LINEAR, linscale=1.0)
     axes.set_ylim(-1.6 * farthest, 1.6 * farthest)

@@ -32,12 +32,12 @@ class Curve(NamedTuple):
     @property
     def shown(self) -> NDArray[np.bool_]:
         """Points with an estimate."""
-        return np.isfinite(self.value) & np.isin(self.status, (OK, SHORT_RUN))
+        return np.asarray(np.isfinite(self.value) & np.isin(self.status, (OK, SHORT_RUN)))
 
     @property
     def short(self) -> NDArray[np.bool_]:
         """Points of runs that were too short for calibrated errors."""
-        return self.shown & (self.status == SHORT_RUN)
+        return np.asarray(self.shown & (self.status == SHORT_RUN))
 
     @property
     def calibrated(self) -> Array:
@@ -113,25 +113,34 @@ def hatch_unstable(axes: Axes, stretches: Sequence[Stretch], x: Axis) -> None:
 
 def look(index: int) -> dict[str, Any]:
     """Colour and marker of the series with this index."""
-    return {"color": colours.SERIES[index % len(colours.SERIES)], "marker": colours.MARKERS[index % len(colours.MARKERS)]}
+    return {
+        "color": colours.SERIES[index % len(colours.SERIES)],
+        "marker": colours.MARKERS[index % len(colours.MARKERS)],
+    }
 
 
 def draw_points(axes: Axes, line: Curve, index: int, logarithmic: bool, shift: float = 0.0) -> int:
-    """Points with bars, open where the run was short; on a logarithmic scale an arrow below estimate + 2 s.e. where zero
-    is within two standard errors. Returns the number of arrows."""
+    """Points with bars, open where the run was short; the number of upper limits.
+
+    On a logarithmic scale a value within two standard errors of zero is an arrow down from estimate + 2 s.e.
+    """
     style_of = look(index)
     resolved = line.shown & ((line.value > 0) & ~(line.value < 2 * line.error) if logarithmic else True)
     places = line.x + shift
     for mask, face in ((resolved & ~line.short, style_of["color"]), (resolved & line.short, "white")):
         if mask.any():
             axes.errorbar(
-                places[mask], line.value[mask], np.nan_to_num(line.error[mask]), linestyle="none", elinewidth=0.7, capsize=0,
-                markerfacecolor=face, zorder=3, gid="points", **style_of,
+                places[mask], line.value[mask], np.nan_to_num(line.error[mask]), linestyle="none", elinewidth=0.7,
+                capsize=0, markerfacecolor=face, zorder=3, gid="points", **style_of,
             )  # fmt: skip
     limit = line.value + 2 * line.error
     arrows = line.shown & ~resolved & (line.flag != EXACT_ZERO) & (limit > 0)
     if logarithmic and arrows.any():
-        axes.plot(places[arrows], limit[arrows], **style_of | {"marker": 11, "linestyle": "none", "markersize": 3.6, "zorder": 3, "gid": "limits"})
+        axes.plot(
+            places[arrows],
+            limit[arrows],
+            **style_of | {"marker": 11, "linestyle": "none", "markersize": 3.6, "zorder": 3, "gid": "limits"},
+        )
     return int(arrows.sum()) if logarithmic else 0
 
 
@@ -155,7 +164,16 @@ def draw_z(axes: Axes, line: Curve, index: int, limit: float, shift: float = 0.0
     z = np.clip(line.z, -limit, limit)
     for mask, face in ((seen & ~line.short, style_of["color"]), (seen & line.short, "white")):
         if mask.any():
-            axes.plot(line.x[mask] + shift, z[mask], linestyle="none", markersize=2.8, markerfacecolor=face, clip_on=False, gid="z", **style_of)
+            axes.plot(
+                line.x[mask] + shift,
+                z[mask],
+                linestyle="none",
+                markersize=2.8,
+                markerfacecolor=face,
+                clip_on=False,
+                gid="z",
+                **style_of,
+            )
 
 
 def exactly_zero(line: Curve) -> bool:
@@ -168,14 +186,19 @@ def value_limits(curves: Sequence[Curve], logarithmic: bool) -> Stretch | None:
     held: list[float] = []
     for line in curves:
         error = np.nan_to_num(line.error)
-        ends = np.concatenate([line.value - error, line.value + error, np.where(error > 0, line.value + 2 * error, np.nan)])
+        ends = np.concatenate(
+            [line.value - error, line.value + error, np.where(error > 0, line.value + 2 * error, np.nan)]
+        )
         points = ends[np.tile(line.shown, 3)] if logarithmic else ends[: 2 * len(error)][np.tile(line.shown, 2)]
         if not line.shown.any() and np.isfinite(line.theory).any():
             points = np.nanquantile(line.theory, [0.0, 0.9])
         held += list(points[np.isfinite(points)])
     if logarithmic:
         floor = [line.value[(line.value > 2 * line.error) & line.shown] for line in curves]
-        smallest = min((float(values.min()) for values in floor if len(values)), default=min((v for v in held if v > 0), default=0.0))
+        smallest = min(
+            (float(values.min()) for values in floor if len(values)),
+            default=min((v for v in held if v > 0), default=0.0),
+        )
         held = [float(np.log10(max(value, smallest / 3))) for value in held] if smallest > 0 else []
     if not held:
         return None
@@ -187,5 +210,5 @@ def value_limits(curves: Sequence[Curve], logarithmic: bool) -> Stretch | None:
 
 def series_entries(texts: Sequence[str], curves: Sequence[Curve]) -> list[tuple[Line2D, str]]:
     """Legend keys of the series: colour, marker, line."""
-    line = "-" if any(np.isfinite(curve.theory).any() for curve in curves) else "none"
-    return [(Line2D([], [], linestyle=line, **look(i)), text) for i, text in enumerate(texts)]
+    joined = {} if any(np.isfinite(curve.theory).any() for curve in curves) else {"linestyle": "none"}
+    return [(Line2D([], [], **look(i) | joined), text) for i, text in enumerate(texts)]

@@ -51,14 +51,23 @@ def draw(
         columns = [] if facet is None else pick(chosen.dataset.sizes[facet], MOST_FACETS)
         parts = [chosen.at(str(facet), i) for i in columns] or [chosen]
         picked = [] if series is None else pick(chosen.dataset.sizes[series], MOST_SERIES)
-        lines = [[curves.curve(part.at(str(series), i), across) for i in picked] or [curves.curve(part, across)] for part in parts]
+        lines = [
+            [curves.curve(part.at(str(series), i), across) for i in picked] or [curves.curve(part, across)]
+            for part in parts
+        ]
         everything = [line for column in lines for line in column]
         compared = any(np.isfinite(line.z).any() for line in everything)
 
         figure, panels = _sheet(len(parts), compared, bool(chosen.held), bool(picked))
-        held = style.wrapped(f"at {chosen.held}" if chosen.held else "", figure.get_figwidth() - 0.3, style.SMALL)
+        some = chosen.part(facet, columns)
+        held = "; ".join(
+            [f"at {chosen.held}"] * bool(chosen.held) + [f"{some} of {facet}".replace("_", " ")] * bool(some)
+        )
+        held = style.wrapped(held, figure.get_figwidth() - 0.3, style.SMALL)
         occurs: Counter[str] = Counter()
-        farthest = max((float(np.nanmax(np.abs(line.z))) for line in everything if np.isfinite(line.z).any()), default=0.0)
+        farthest = max(
+            (float(np.nanmax(np.abs(line.z))) for line in everything if np.isfinite(line.z).any()), default=0.0
+        )
         z_limit = float(np.clip(np.ceil(farthest), 3, 6)) + 0.5
         found = limits or curves.value_limits(everything, yscale == "log")
         room = 2.6 if len(parts) == 1 else 6.0 / len(parts)
@@ -73,6 +82,8 @@ def draw(
                 upper.set_title(chosen.statement(str(facet), columns[column]), loc="left")
             if not any(np.isfinite(line.value).any() or np.isfinite(line.theory).any() for line in part_lines):
                 style.say(upper, "no estimate and no theory here")
+                upper.set_yticks([], [])
+                upper.set_yticks([], [], minor=True)
             if compared:
                 _draw_z(panels[1, column], part_lines, across, z_limit)
         for axes in panels[-1]:
@@ -86,7 +97,8 @@ def draw(
             if yscale == "log":
                 zero = [all(curves.exactly_zero(column[i]) for column in lines) for i in range(len(picked))]
                 texts = [f"{text} (exactly 0)" if nothing else text for text, nothing in zip(texts, zero, strict=True)]
-            title = style.wrapped(chosen.axis(str(series)).label, figure.get_figwidth() - 0.3, style.SMALL)
+            title = ", ".join(filter(None, [chosen.axis(str(series)).label, chosen.part(series, picked)]))
+            title = style.wrapped(title, figure.get_figwidth() - 0.3, style.SMALL)
             title = f"{held}\n{title}" if held else title
             style.legend(figure, curves.series_entries(texts, everything), "outside upper center", title=title)
         elif held:
@@ -100,7 +112,9 @@ def _sheet(n_column: int, compared: bool, held: bool, titled: bool) -> tuple[Fig
     height = 2.75 + 0.85 * compared + 0.4 * titled + 0.17 * held + 0.1 * (n_column == 1)
     figure = style.figure(style.SINGLE if n_column == 1 else style.DOUBLE, height)
     ratios = [2.6, 1] if compared else [1]
-    return figure, figure.subplots(len(ratios), n_column, sharex=True, sharey="row", squeeze=False, height_ratios=ratios)
+    return figure, figure.subplots(
+        len(ratios), n_column, sharex=True, sharey="row", squeeze=False, height_ratios=ratios
+    )
 
 
 def _draw_values(axes: Axes, lines: Sequence[curves.Curve], x: Axis, logarithmic: bool) -> Counter[str]:
@@ -114,11 +128,24 @@ def _draw_values(axes: Axes, lines: Sequence[curves.Curve], x: Axis, logarithmic
         own = {end for stretch in line.unstable for end in stretch} - {end for stretch in shared for end in stretch}
         for end in own:
             if x.edges[0] < end < x.edges[-1]:
-                axes.axvline(end, color=curves.look(index)["color"], linewidth=0.7, linestyle=(0, (4, 2)), zorder=0.7, gid="boundary")
+                axes.axvline(
+                    end,
+                    color=curves.look(index)["color"],
+                    linewidth=0.7,
+                    linestyle=(0, (4, 2)),
+                    zorder=0.7,
+                    gid="boundary",
+                )
                 occurs["boundary"] += 1
         lost = np.isin(line.status, MISSING)
         occurs["missing"] += int(lost.sum())
-        axes.plot(line.x[lost] + shift, np.full(lost.sum(), 0.03), "x", color=curves.look(index)["color"], transform=axes.get_xaxis_transform())
+        axes.plot(
+            line.x[lost] + shift,
+            np.full(lost.sum(), 0.03),
+            "x",
+            color=curves.look(index)["color"],
+            transform=axes.get_xaxis_transform(),
+        )
     occurs["unstable"] = len(shared)
     curves.hatch_unstable(axes, shared, x)
     return occurs

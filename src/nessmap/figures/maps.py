@@ -3,17 +3,16 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
-from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import BoundaryNorm, Colormap, LogNorm, Normalize
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
-from matplotlib.ticker import FixedFormatter, FixedLocator, MaxNLocator, NullLocator
+from matplotlib.ticker import FixedFormatter, FixedLocator, MaxNLocator, NullFormatter, NullLocator
 from numpy.typing import NDArray
 
 from nessmap.figures import colours, style
@@ -38,22 +37,22 @@ class Cells:
     @property
     def complete(self) -> Mask:
         """Cells whose run gave something."""
-        return np.isin(self.status, (OK, SHORT_RUN))
+        return np.asarray(np.isin(self.status, (OK, SHORT_RUN)))
 
     @property
     def zero(self) -> Mask:
         """Zero by a theorem."""
-        return self.complete & (self.flag == EXACT_ZERO)
+        return np.asarray(self.complete & (self.flag == EXACT_ZERO))
 
     @property
     def shown(self) -> Mask:
         """Cells with an estimate."""
-        return self.complete & np.isfinite(self.value) & ~self.zero
+        return np.asarray(self.complete & np.isfinite(self.value) & ~self.zero)
 
     @property
     def resolved(self) -> Mask:
         """Positive by two standard errors or more."""
-        return self.shown & (self.value > 0) & ~(self.value < 2 * self.error)
+        return np.asarray(self.shown & (self.value > 0) & ~(self.value < 2 * self.error))
 
 
 class Shades(NamedTuple):
@@ -77,11 +76,10 @@ class Shades(NamedTuple):
 def cells(chosen: Selection, x: str, y: str | None) -> Cells:
     """The observable over (y, x); the theory where the sweep has no simulation."""
     dims = (x,) if y is None else (y, x)
-    value, status = chosen.values("", dims), chosen.status(dims)
-    if chosen.variable not in chosen.dataset:
-        value = chosen.values("_theory", dims)
-        status = np.where(np.isfinite(value) & (status <= OK), OK, status)
-    parts = (value, chosen.values("_standard_error", dims), chosen.values("_z", dims), chosen.flag(dims), status)
+    value, flag = chosen.estimate(dims), chosen.flag(dims)
+    if not chosen.simulated:
+        flag = np.where(value == 0, EXACT_ZERO, flag)
+    parts = (value, chosen.values("_standard_error", dims), chosen.values("_z", dims), flag, chosen.status(dims))
     return Cells(*(np.atleast_2d(part) for part in parts))
 
 
@@ -113,7 +111,13 @@ def error_shades(maps: Sequence[Cells]) -> Shades | None:
 
 
 def paint(
-    axes: Axes, cell: Cells, values: Array, shades: Shades | None, across: Axis, up: Axis | None, room: tuple[float, float]
+    axes: Axes,
+    cell: Cells,
+    values: Array,
+    shades: Shades | None,
+    across: Axis,
+    up: Axis | None,
+    room: tuple[float, float],
 ) -> Counter[str]:
     """Draw one map of `room` inches; how many cells of each kind it has."""
     x, y = across.edges, np.array([-0.5, 0.5]) if up is None else up.edges
@@ -138,9 +142,16 @@ def paint(
     return Counter({word: int(mask.sum()) for word, mask in masks.items()})
 
 
-def zero_mark(size: float) -> dict[str, object]:
+def zero_mark(size: float) -> dict[str, Any]:
     """A small 0: the value is zero by a theorem, with no error."""
-    return {"marker": "$0$", "markersize": size, "color": "0.35", "linestyle": "none", "markeredgewidth": 0.0, "zorder": 2}
+    return {
+        "marker": "$0$",
+        "markersize": size,
+        "color": "0.35",
+        "linestyle": "none",
+        "markeredgewidth": 0.0,
+        "zorder": 2,
+    }
 
 
 def frame(axes: Axes, across: Axis, up: Axis | None, room: tuple[float, float], bottom: bool, left: bool) -> None:
@@ -160,22 +171,26 @@ def frame(axes: Axes, across: Axis, up: Axis | None, room: tuple[float, float], 
 def colour_bar(figure: Figure, panels: Sequence[Axes], shades: Shades, label: str, height: float) -> None:
     """One bar for all maps of a column, its label broken where it is longer than the column."""
     bar = figure.colorbar(
-        ScalarMappable(shades.norm, shades.palette), ax=list(panels), extend=shades.extend, aspect=height / 0.085, pad=0.02, fraction=0.06
+        ScalarMappable(shades.norm, shades.palette),
+        ax=list(panels),
+        extend=shades.extend,
+        aspect=height / 0.085,
+        pad=0.02,
+        fraction=0.06,
     )
     bar.set_label(style.wrapped(label, height))
     if shades.logarithmic:
         ticks = _log_ticks(*shades.limits, int(height / 0.3))
         bar.ax.yaxis.set_major_locator(FixedLocator(ticks))
         bar.ax.yaxis.set_major_formatter(FixedFormatter([level_text(tick) for tick in ticks]))
+        bar.ax.yaxis.set_minor_formatter(NullFormatter())
     elif not isinstance(shades.norm, BoundaryNorm):
         bar.ax.yaxis.set_major_locator(MaxNLocator(max(3, min(7, int(height / 0.3))), steps=[1, 2, 5, 10]))
-    bar.outline.set_linewidth(0.6)  # type: ignore[operator]
 
 
-def legend_entries(occurs: Counter[str], theory_kind: str) -> list[tuple[Artist | tuple[Artist, ...], str]]:
+def legend_entries(occurs: Counter[str], theory_kind: str) -> list[tuple[Any, str]]:
     """Keys of what occurs on the maps, nothing else."""
-    entries: list[tuple[Artist | tuple[Artist, ...], str]] = []
-    edge = {"edgecolor": "0.6", "linewidth": 0.4}
+    entries: list[tuple[Any, str]] = []
     if occurs["theory"]:
         word = "theory" if theory_kind in ("", "exact") else f"theory ({theory_kind.replace('_', ' ')})"
         entries.append((Line2D([], [], color="white", linewidth=0.8, path_effects=THEORY_RIM), word))
@@ -184,8 +199,8 @@ def legend_entries(occurs: Counter[str], theory_kind: str) -> list[tuple[Artist 
     if occurs["below"]:
         entries.append((Patch(facecolor=colours.BELOW_ERROR, linewidth=0), "below 2 s.e."))
     if occurs["zero"]:
-        mark = Line2D([0], [0], **zero_mark(3.6))  # type: ignore[arg-type]
-        entries.append(((Patch(facecolor=colours.EXACT_ZERO, **edge), mark), "exact zero"))
+        mark = Line2D([0], [0], **zero_mark(3.6))
+        entries.append(((Patch(facecolor=colours.EXACT_ZERO, edgecolor="0.6", linewidth=0.4), mark), "exact zero"))
     if occurs["short"]:
         entries.append((style.swatch(style.DOTS, colours.batlow()(0.45)), "short run"))
     for word, lines in (style.UNDEFINED, *style.STATUSES.values()):
@@ -220,7 +235,7 @@ def _extend(values: Array, low: float, high: float) -> str:
 
 def _log_ticks(low: float, high: float, most: int) -> list[float]:
     decades = range(int(np.floor(np.log10(low))), int(np.ceil(np.log10(high))) + 1)
-    ladders = [[float(f"{digit}e{k}") for k in decades[::every] for digit in digits]
-               for every, digits in ((1, (1, 2, 5)), (1, (1, 3)), (1, (1,)), (2, (1,)), (3, (1,)), (5, (1,)))]  # fmt: skip
+    rungs = ((1, (1, 2, 5)), (1, (1, 3)), (1, (1,)), (2, (1,)), (3, (1,)), (5, (1,)))
+    ladders = [[float(f"{digit}e{k}") for k in decades[::every] for digit in digits] for every, digits in rungs]
     inside = [[tick for tick in ladder if low * 0.999 <= tick <= high * 1.001] for ladder in ladders]
     return next((ticks for ticks in inside if len(ticks) <= max(most, 3)), inside[-1])

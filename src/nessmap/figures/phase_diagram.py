@@ -9,7 +9,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from nessmap.figures import colours, contours, maps, style, zscores
+from nessmap.figures import colours, contours, maps, style, surfaces, zscores
 from nessmap.figures.selection import pick, select
 
 MOST_FACETS = 4
@@ -53,24 +53,30 @@ def draw(
         parts = [chosen.at(str(facet), i) for i in picked] or [chosen]
         titles = [chosen.statement(str(facet), i) for i in picked] or [""]
         cells = [maps.cells(part, x, y) for part in parts]
-        theories = [contours.surface(part, f"{variable}_theory", across, up) for part in parts]
-        rates = [contours.surface(part, "leading_rate", across, up) for part in parts]
+        theories = [surfaces.surface(part, f"{variable}_theory", across, up) for part in parts]
+        rates = [surfaces.surface(part, "leading_rate", across, up) for part in parts]
 
         attrs = chosen.attrs
         shades = maps.estimate_shades(bool(attrs.get("signed", 0)), cells, scale, limits)
         compared = any(np.isfinite(cell.z).any() for cell in cells)
         beside = maps.Shades(*colours.z_steps(), "both") if compared else maps.error_shades(cells)
         strip = up is None or len(up.centres) == 1
-        if strip or chosen.variable not in chosen.dataset:
+        if strip or not chosen.simulated:
             levels = levels or ()
         elif levels is None:
             fields = [theory.values for theory in theories if theory]
             levels = contours.nice_levels(fields, shades.logarithmic, shades.limits) if shades else ()
         room = (MAP_WIDTH, 0.55 if strip else ROW_HEIGHT[len(parts)])
-        figure, panels = _sheet(len(parts), beside is not None, room[1], chosen.held)
+        some = chosen.part(facet, picked)
+        note = "; ".join(
+            [f"at {chosen.held}"] * bool(chosen.held) + [f"{some} of {facet}".replace("_", " ")] * bool(some)
+        )
+        figure, panels = _sheet(len(parts), beside is not None, room[1], note)
         occurs: Counter[str] = Counter()
-        lines = [{level: contours.contour_lines(theory, level) for level in levels} if theory else {} for theory in theories]
-        walls = [contours.boundary_lines(rate) for rate in rates]
+        lines = [
+            {level: contours.contour_lines(theory, level) for level in levels} if theory else {} for theory in theories
+        ]
+        walls = [contours.boundary_lines(rate, across, up) for rate in rates]
         occurs["theory"] = sum(len(found) for line in lines for found in line.values())
         occurs["boundary"] = sum(len(wall) for wall in walls)
         for row, (cell, wall) in enumerate(zip(cells, walls, strict=True)):
@@ -79,7 +85,9 @@ def draw(
             left.set_title(titles[row], loc="left")
             for axes in right:
                 occurs += maps.paint(axes, cell, cell.z if compared else cell.error, beside, across, up, room)
-                axes.set_title(str(zscores.numbers(zscores.usable(cell.z, cell.status, cell.flag))) if compared else "", loc="left")
+                axes.set_title(
+                    str(zscores.numbers(zscores.usable(cell.z, cell.status, cell.flag))) if compared else "", loc="left"
+                )
             for axes in panels[row]:
                 contours.draw_boundary(axes, wall)
                 maps.frame(axes, across, up, room, bottom=row == len(parts) - 1, left=axes is left)
@@ -100,12 +108,12 @@ def draw(
         return figure
 
 
-def _sheet(n_row: int, beside: bool, height: float, held: str) -> tuple[Figure, Any]:
+def _sheet(n_row: int, beside: bool, height: float, note: str) -> tuple[Figure, Any]:
     """The empty figure and its panels (row, column)."""
     total = n_row * (height + 0.27) + 0.72
-    figure = style.figure(style.DOUBLE if beside else style.SINGLE, total + (0.17 if held else 0))
-    if held:
-        figure.suptitle(f"at {held}")
+    figure = style.figure(style.DOUBLE if beside else style.SINGLE, total + (0.17 if note else 0))
+    if note:
+        figure.suptitle(style.wrapped(note, figure.get_figwidth() - 0.3, style.SMALL))
     return figure, figure.subplots(n_row, 2 if beside else 1, sharex=True, sharey=True, squeeze=False)
 
 

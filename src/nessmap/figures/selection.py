@@ -1,6 +1,6 @@
 """What a figure shows of a phase diagram: one observable, its axes, and the values at which the other axes are held."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import Any
@@ -25,13 +25,17 @@ class Selection:
     held: str
 
     @property
+    def simulated(self) -> bool:
+        """The store has an estimate, not theory alone."""
+        return self.variable in self.dataset
+
+    @property
     def attrs(self) -> dict[Any, Any]:
         """Attributes of the observable; of its theory in a sweep without simulation."""
-        name = self.variable if self.variable in self.dataset else f"{self.variable}_theory"
-        return self.dataset[name].attrs
+        return self.dataset[self.variable if self.simulated else f"{self.variable}_theory"].attrs
 
     def array(self, name: str, dims: tuple[str, ...]) -> Array | None:
-        """The named data variable over `dims`, repeated along those it lacks; None where the store has no such variable."""
+        """A data variable over `dims`, repeated along those it lacks; None where the store does not have it."""
         if name not in self.dataset:
             return None
         array = self.dataset[name]
@@ -43,10 +47,17 @@ class Selection:
         array = self.array(self.variable + suffix, dims)
         return np.full(tuple(self.dataset.sizes[dim] for dim in dims), np.nan) if array is None else array
 
+    def estimate(self, dims: tuple[str, ...]) -> Array:
+        """The estimate; the theory in a sweep without simulation."""
+        return self.values("" if self.simulated else "_theory", dims)
+
     def status(self, dims: tuple[str, ...]) -> Array:
-        """Status of each cell; without a stored one, ok where there is an estimate."""
-        stored = self.array("status", dims)
-        return np.where(np.isfinite(self.values("", dims)), OK, ABSENT) if stored is None else stored
+        """Status of each cell; where none is stored, from the value and the leading rate."""
+        stored, rate = self.array("status", dims), self.array("leading_rate", dims)
+        if stored is not None:
+            return stored
+        unstable = False if rate is None else rate >= 0
+        return np.where(np.isfinite(self.estimate(dims)), OK, np.where(unstable, UNSTABLE, ABSENT))
 
     def flag(self, dims: tuple[str, ...]) -> Array:
         """0 estimate, 1 exact zero, 2 undefined."""
@@ -75,6 +86,11 @@ class Selection:
         """`noise correlation length = 0.5`: one value of an axis in words."""
         return style.statement(self.dataset[name].attrs, name, self.dataset[name].values[index])
 
+    def part(self, name: str | None, picked: Sequence[int]) -> str:
+        """`6 of 21 values`, where not all values of an axis are shown."""
+        count = 0 if name is None else self.dataset.sizes[name]
+        return f"{len(picked)} of {count} values" if len(picked) < count else ""
+
     def value_text(self, name: str, index: int) -> str:
         """One value of an axis."""
         return style.value_text(self.dataset[name].values[index], str(self.dataset[name].attrs.get("units", "1")))
@@ -88,7 +104,11 @@ def observables(dataset: xr.Dataset) -> list[str]:
 
 
 def select(
-    figure: str, dataset: xr.Dataset, variable: str, axes: Mapping[str, str | None], at: Mapping[str, object] | None = None
+    figure: str,
+    dataset: xr.Dataset,
+    variable: str,
+    axes: Mapping[str, str | None],
+    at: Mapping[str, object] | None = None,
 ) -> Selection:
     """The observable over the axes of a figure, sorted along them, every other axis held at one value.
 
@@ -103,7 +123,9 @@ def select(
     """
     known = observables(dataset)
     if variable not in known:
-        raise ValueError(f"{figure}: variable = {variable} is no observable of this phase diagram{nearest(variable, known)}")
+        raise ValueError(
+            f"{figure}: variable = {variable} is no observable of this phase diagram{nearest(variable, known)}"
+        )
     used = {role: name for role, name in axes.items() if name is not None}
     for role, name in used.items():
         dataset = _with_dimension(dataset, name, f"{figure}: {role} = {name}")

@@ -1,4 +1,4 @@
-"""The look that all figures share: sizes, type, lines, labels in words and units, panel letters, hatches of the statuses."""
+"""The look that all figures share: sizes, type, labels in words and units, panel letters, hatches of the statuses."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -9,7 +9,6 @@ from typing import Any
 import matplotlib.style
 import numpy as np
 from matplotlib import font_manager
-from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -104,7 +103,7 @@ def figure(width: float, height: float) -> Figure:
 
 def freeze(figure: Figure) -> None:
     """Lay the panels out once and for all: what is placed after this stays where it is put."""
-    figure.draw_without_rendering()  # type: ignore[no-untyped-call]
+    figure.draw_without_rendering()
     figure.set_layout_engine("none")
 
 
@@ -186,7 +185,9 @@ def letter(axes: Axes, index: int) -> None:
     )
 
 
-def hatch(axes: Axes, mask: NDArray[np.bool_], x_edges: NDArray[np.float64], y_edges: NDArray[np.float64], kind: str) -> None:
+def hatch(
+    axes: Axes, mask: NDArray[np.bool_], x_edges: NDArray[np.float64], y_edges: NDArray[np.float64], kind: str
+) -> None:
     """Hatch the cells of `mask` (y, x): grey lines on white, or white dots on what lies below."""
     rows, columns = np.nonzero(mask)
     if not len(rows):
@@ -200,14 +201,16 @@ def hatch(axes: Axes, mask: NDArray[np.bool_], x_edges: NDArray[np.float64], y_e
     axes.add_patch(PathPatch(Path.make_compound_path(*cells), **hatch_look(kind), rasterized=kind == DOTS))
 
 
-def hatch_look(kind: str, below: str = "none") -> dict[str, Any]:
+def hatch_look(kind: str, below: Any = "none") -> dict[str, Any]:
     """Arguments of a patch with one of the hatches; `below` is the colour under white dots."""
     dots = kind == DOTS
     face, line = (below, "white") if dots else ("white", colours.HATCH)
     return {"facecolor": face, "edgecolor": line, "hatch": kind, "linewidth": 0.0, "zorder": 1.5}
 
 
-def legend(figure: Figure, entries: Sequence[tuple[Artist, str]], place: str = "outside lower center", **options: Any) -> None:
+def legend(
+    figure: Figure, entries: Sequence[tuple[Any, str]], place: Any = "outside lower center", **options: Any
+) -> None:
     """One legend row outside the panels, broken into equal rows where it would be too wide."""
     if not entries:
         return
@@ -217,9 +220,16 @@ def legend(figure: Figure, entries: Sequence[tuple[Artist, str]], place: str = "
     while columns > 1 and sum(max(needed[i::columns]) for i in range(columns)) > room:
         columns -= 1
     columns = -(-len(entries) // -(-len(entries) // columns))
-    handles, texts = zip(*entries, strict=True)
     row = figure.legend(
-        handles, texts, loc=place, ncols=columns, handlelength=1.9, handletextpad=0.6, columnspacing=1.4, borderaxespad=0.2, **options
+        [key for key, _ in entries],
+        [text for _, text in entries],
+        loc=place,
+        ncols=columns,
+        handlelength=1.9,
+        handletextpad=0.6,
+        columnspacing=1.4,
+        borderaxespad=0.2,
+        **options,
     )
     for patch in row.get_patches():
         patch.set_rasterized(patch.get_hatch() == DOTS)
@@ -231,6 +241,6 @@ def say(axes: Axes, text: str) -> None:
     axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", fontsize=SMALL, bbox=box, zorder=6)
 
 
-def swatch(kind: str, below: str = "none") -> Patch:
+def swatch(kind: str, below: Any = "none") -> Patch:
     """Legend key of a hatch."""
     return Patch(**hatch_look(kind, below))

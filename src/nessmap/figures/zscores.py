@@ -30,7 +30,8 @@ class Numbers(NamedTuple):
 
 def usable(z: Array, status: Array, flag: Array) -> Array:
     """The z-scores that test a calibration: of complete runs and of estimates, not of exact zeros."""
-    return z[(status == OK) & (flag == ESTIMATE) & np.isfinite(z)]
+    found: Array = z[(status == OK) & (flag == ESTIMATE) & np.isfinite(z)]
+    return found
 
 
 def numbers(z: Array) -> Numbers:

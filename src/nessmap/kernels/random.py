@@ -54,15 +54,16 @@ def _as_bits(typingctx, value):
 def _philox(c0, c1, c2, c3, k0, k1):
     """Philox4x32-10: four 32-bit words held in uint64, so that a product is one widening multiply."""
     for _ in range(10):
-        p0 = _M0 * c0
-        p1 = _M1 * c2
+        # upper halves of the words are left dirty and masked where they count: the compiler sees a 32-bit multiply
+        p0 = _M0 * (c0 & _MASK)
+        p1 = _M1 * (c2 & _MASK)
         c0 = (p1 >> _SHIFT32) ^ c1 ^ k0
-        c1 = p1 & _MASK
+        c1 = p1
         c2 = (p0 >> _SHIFT32) ^ c3 ^ k1
-        c3 = p0 & _MASK
+        c3 = p0
         k0 = (k0 + _W0) & _MASK
         k1 = (k1 + _W1) & _MASK
-    return c0, c1, c2, c3
+    return c0 & _MASK, c1 & _MASK, c2 & _MASK, c3 & _MASK
 
 
 @njit(inline="always", error_model="numpy", fastmath=FASTMATH)
@@ -79,19 +80,28 @@ def _log(u):
     shifted = bits + np.uint64(0x3FF0000000000000 - 0x3FE6A09E667F3BCD)
     exponent = _as_float((shifted >> np.uint64(52)) | np.uint64(0x4330000000000000)) - 4503599627371519.0
     mantissa = _as_float((shifted & np.uint64(0x000FFFFFFFFFFFFF)) + np.uint64(0x3FE6A09E667F3BCD))
-    s = (mantissa - 1.0) / (mantissa + 1.0)
-    w = s * s
-    # 2 artanh(s) = 2 s (1 + s^2/3 + s^4/5 + ...); |s| <= 0.1716, so the term dropped after s^18/19 is below 4e-17
-    series = 1.0 / 19.0
-    series = series * w + 1.0 / 17.0
-    series = series * w + 1.0 / 15.0
-    series = series * w + 1.0 / 13.0
-    series = series * w + 1.0 / 11.0
-    series = series * w + 1.0 / 9.0
-    series = series * w + 1.0 / 7.0
-    series = series * w + 1.0 / 5.0
-    series = series * w + 1.0 / 3.0
-    return exponent * _LN2 + (2.0 * s + 2.0 * s * w * series)
+    f = mantissa - 1.0
+    # Chebyshev interpolation of log(1 + f)/f on [sqrt(1/2) - 1, sqrt(2) - 1]: dearer in terms than an artanh series, but
+    # without a division; summed in pairs (Estrin), because the latency of one long chain is what would cost
+    f2 = f * f
+    f4 = f2 * f2
+    t0 = 0.9999999999999997 - 0.5000000000000102 * f
+    t1 = 0.3333333333341424 - 0.250000000000568 * f
+    t2 = 0.19999999981695527 - 0.1666666660829124 * f
+    t3 = 0.14285715566033647 - 0.12500006183523407 * f
+    t4 = 0.11111075695267479 - 0.09999735427716076 * f
+    t5 = 0.09091155694012175 - 0.08338836571640824 * f
+    t6 = 0.07699372574172635 - 0.0708805264380167 * f
+    t7 = 0.06505764971420172 - 0.06420467999026659 * f
+    t8 = 0.07068057807918453 - 0.06462328926082221 * f
+    t9 = 0.029230807956896282
+    q0 = t0 + t1 * f2
+    q1 = t2 + t3 * f2
+    q2 = t4 + t5 * f2
+    q3 = t6 + t7 * f2
+    q4 = t8 + t9 * f2
+    series = (q0 + q1 * f4) + (f4 * f4) * ((q2 + q3 * f4) + (f4 * f4) * q4)
+    return exponent * _LN2 + f * series
 
 
 @njit(inline="always", error_model="numpy", fastmath=FASTMATH)
@@ -103,22 +113,20 @@ def _box_muller(radius_word, angle_word):
     t = fraction * _HALF_PI
     w = t * t
     # Taylor series; |t| <= pi/4, so the terms dropped are below 3e-17
-    sine = -1.0 / 1307674368000.0
-    sine = sine * w + 1.0 / 6227020800.0
-    sine = sine * w - 1.0 / 39916800.0
-    sine = sine * w + 1.0 / 362880.0
-    sine = sine * w - 1.0 / 5040.0
-    sine = sine * w + 1.0 / 120.0
-    sine = sine * w - 1.0 / 6.0
+    w2 = w * w
+    w4 = w2 * w2
+    sine = (
+        (-1.0 / 6.0 + w * (1.0 / 120.0))
+        + w2 * (-1.0 / 5040.0 + w * (1.0 / 362880.0))
+        + w4 * ((-1.0 / 39916800.0 + w * (1.0 / 6227020800.0)) - w2 * (1.0 / 1307674368000.0))
+    )
     sine = t + t * w * sine
-    cosine = 1.0 / 20922789888000.0
-    cosine = cosine * w - 1.0 / 87178291200.0
-    cosine = cosine * w + 1.0 / 479001600.0
-    cosine = cosine * w - 1.0 / 3628800.0
-    cosine = cosine * w + 1.0 / 40320.0
-    cosine = cosine * w - 1.0 / 720.0
-    cosine = cosine * w + 1.0 / 24.0
-    cosine = 1.0 - 0.5 * w + w * w * cosine
+    cosine = (
+        (1.0 / 24.0 - w * (1.0 / 720.0))
+        + w2 * (1.0 / 40320.0 - w * (1.0 / 3628800.0))
+        + w4 * ((1.0 / 479001600.0 - w * (1.0 / 87178291200.0)) + w2 * (1.0 / 20922789888000.0))
+    )
+    cosine = 1.0 - 0.5 * w + w2 * cosine
     quadrant = angle_word >> np.uint64(30)
     odd = (quadrant & np.uint64(1)) == np.uint64(1)
     first = sine if odd else cosine
@@ -139,10 +147,15 @@ def fill_normals(normals, key, lane, block, step, purpose):
     first_lane = np.uint64(lane)
     c1, c2, c3 = np.uint64(block), np.uint64(step), np.uint64(purpose)
     z0, z1, z2, z3 = normals[0], normals[1], normals[2], normals[3]
+    # three short loops, not one long one: a processor overlaps the latencies of a few short iterations. The words wait in
+    # the output as bit patterns.
     for i in range(normals.shape[1]):
         w0, w1, w2, w3 = _philox(first_lane + np.uint64(i), c1, c2, c3, k0, k1)
-        z0[i], z1[i] = _box_muller(w0, w1)
-        z2[i], z3[i] = _box_muller(w2, w3)
+        z0[i], z1[i], z2[i], z3[i] = _as_float(w0), _as_float(w1), _as_float(w2), _as_float(w3)
+    for i in range(normals.shape[1]):
+        z0[i], z1[i] = _box_muller(_as_bits(z0[i]), _as_bits(z1[i]))
+    for i in range(normals.shape[1]):
+        z2[i], z3[i] = _box_muller(_as_bits(z2[i]), _as_bits(z3[i]))
 
 
 @njit(cache=True, error_model="numpy", fastmath=FASTMATH)

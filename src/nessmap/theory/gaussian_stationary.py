@@ -146,7 +146,12 @@ def white_coordinates(drift: Matrix, noise: Matrix, defect: Matrix) -> WhiteCoor
     that the noisy ones never reach are frozen and drop out; where one is reached, reversed paths have probability zero.
     """
     unit = unit_of(noise)
-    strength, direction = np.linalg.eigh(noise / np.outer(unit, unit))
+    scaled_drift = drift * (unit / unit[:, None])
+    scaled_noise = noise / np.outer(unit, unit)
+    noisy = np.diag(noise) > 0.0
+    strength, axis = np.linalg.eigh(scaled_noise[np.ix_(noisy, noisy)])
+    direction = np.zeros((len(noise), len(strength)))
+    direction[noisy] = axis
     noiseless = strength <= len(noise) * ROUNDING
     unresolved = strength[~noiseless & (strength < RESOLVED_NOISE)]
     if unresolved.size:
@@ -154,14 +159,16 @@ def white_coordinates(drift: Matrix, noise: Matrix, defect: Matrix) -> WhiteCoor
             f"diffusion: eigenvalue {unresolved[0]:.6g} in units of its diagonal, expected 0 to rounding or at least"
             f" {RESOLVED_NOISE:g}; its inverse has too few digits: use a rougher noise spectrum or a formula by modes"
         )
+    # A coordinate without noise is known exactly, and so is whether it is driven; it has no unit to call a drive small.
+    drive = np.abs(scaled_drift @ scaled_noise)[~noisy]
+    if np.any(drive > ROUNDING * (np.abs(scaled_drift) @ np.abs(scaled_noise))[~noisy]):
+        return None
     kept, silent = direction[:, ~noiseless], direction[:, noiseless]
     root = np.sqrt(strength[~noiseless])
-    scaled_drift = drift * (unit / unit[:, None])
     if silent.size and kept.size:
-        drive = np.abs(silent.T @ scaled_drift @ kept)
-        # Silent directions are known to rounding over the weakest kept noise; along coordinate axes the test is exact.
-        rounding = ROUNDING / root.min() ** 2 * (np.abs(silent).T @ np.abs(scaled_drift) @ np.abs(kept))
-        if np.any(drive > rounding):
+        # A silent combination of noisy coordinates is known to rounding over the weakest kept noise.
+        rounding = len(noise) * ROUNDING / root.min() ** 2 * float(np.linalg.norm(scaled_drift[np.ix_(noisy, noisy)]))
+        if np.abs(silent.T @ scaled_drift @ kept).max() > rounding:
             return None
     basis = unit[:, None] * kept * root
     inverse = (kept / root).T / unit
