@@ -72,6 +72,93 @@ def test_reference_rate_stays_finite_at_a_uniform_instability(distance, key):
     assert model.theory()["entropy_production_rate"].value == pytest.approx(ORACLES["C36"]["values"][key], rel=DIGITS)
 
 
+SHIFTED_HAT = {
+    "kernel": "difference_of_gaussians",
+    "kernel_width": 0.6,
+    "inhibition_width": 1.2,
+    "inhibition": 0.75,
+    "n_site": 256,
+    "length": 32.0,
+}
+
+
+def test_reference_values_of_the_travelling_instability():
+    """Excitation 2, inhibition 1.5: `coupling` is twice the reference's gain."""
+    values = ORACLES["C34"]["values"]
+    critical = 2 * values["g_c"]
+    at_threshold = AmariField(coupling=critical, shift=0.3, **SHIFTED_HAT)
+    stability = at_threshold.stability()
+    assert stability.leading_rate == pytest.approx(0.0, abs=1e-11)  # parameters have 12 digits
+    assert stability.kind == "travelling"
+    assert stability.wavenumber == pytest.approx(values["k_star"], rel=DIGITS)
+    for distance, key in ((0.9, "epr_0p9gc"), (0.99, "epr_0p99gc"), (0.999, "epr_0p999gc")):
+        rate = AmariField(coupling=distance * critical, shift=0.3, **SHIFTED_HAT).theory()["entropy_production_rate"].value
+        # the 12 digits of the coupling leave gamma* = 1 - g/g_c with 1e-12 / (1 - g/g_c)
+        assert rate == pytest.approx(values[key], rel=max(DIGITS, 1e-11 / (1 - distance)))
+    symmetric = AmariField(coupling=2 * values["symmetric_g_c"], **SHIFTED_HAT).stability()
+    assert (symmetric.kind, symmetric.leading_rate) == ("Turing", pytest.approx(0.0, abs=1e-11))
+    assert symmetric.wavenumber == pytest.approx(values["symmetric_k_star"], rel=DIGITS)
+
+
+@pytest.mark.parametrize("n_site", [64, 256, 1024])
+def test_reference_values_of_the_one_sided_exponential_kernel(n_site):
+    values = ORACLES["C09"]["values"]
+    model = AmariField(kernel="one_sided_exponential", coupling=0.72, kernel_width=0.5, length=6.0, n_site=n_site)
+    assert model.theory()["entropy_production_rate"].value == pytest.approx(values[f"epr_N{n_site}"], rel=DIGITS)
+
+
+CONTINUUM = {
+    "gaussian": lambda k, w: np.exp(-((k * w) ** 2) / 2),
+    "exponential": lambda k, w: 1 / (1 + (k * w) ** 2),
+    "difference_of_gaussians": lambda k, w: np.exp(-((k * w) ** 2) / 2) - 0.5 * np.exp(-((k * 1.4) ** 2) / 2),
+    "wizard_hat": lambda k, w: (k * w) ** 2 / (1 + (k * w) ** 2) ** 2,
+    "damped_oscillation": lambda k, w: (1 + 0.4**2) ** 2 / ((0.4**2 + 1) ** 2 + 2 * (0.4**2 - 1) * (k * w) ** 2 + (k * w) ** 4),
+    "one_sided_exponential": lambda k, w: 1 / (1 + 1j * k * w),
+}
+
+
+@pytest.mark.parametrize("kernel", CONTINUUM)
+def test_transform_of_each_kernel_tends_to_the_continuum_as_the_grid_is_refined(kernel):
+    """Aliases vanish exponentially for smooth kernels; a kink of the slope costs dx^2/8, a jump dx/2, times its height."""
+
+    def error(n_site):
+        model = AmariField(kernel=kernel, coupling=0.5, shift=0.3, n_site=n_site, length=12.0)
+        k = model.modes.wavenumber[:8]
+        expected = 0.5 * CONTINUUM[kernel](k, 0.7) * np.exp(-1j * k * 0.3)
+        found = 1 - (model.modes.decay + 1j * model.modes.rotation)[:8]
+        return np.abs(found - expected).max()
+
+    kink = {"exponential": 0.5 / 0.7**2, "wizard_hat": 0.5 / 0.7**2, "damped_oscillation": 0.0}
+    for n_site in (512, 1024, 2048):
+        dx = 12 / n_site
+        if kernel == "one_sided_exponential":
+            bound = dx / 2 * 0.5 / 0.7
+        else:
+            # a damped oscillation has a kink in its third derivative: dx^4 times its height, 2 (1 + b^2)^2 / (4 b w^4) / 2
+            bound = kink.get(kernel, 0.0) * dx**2 / 8 + dx**4 * (kernel == "damped_oscillation") * 3.5 + 1e-14
+        assert error(n_site) < 1.01 * bound
+
+
+@pytest.mark.parametrize("kernel", [name for name in CONTINUUM if name != "one_sided_exponential"])
+def test_every_even_kernel_is_at_equilibrium_exactly(kernel):
+    assert AmariField(kernel=kernel, coupling=0.4).theory()["entropy_production_rate"].value == 0.0
+
+
+def test_a_sampled_kernel_and_noise_stand_for_their_functions():
+    named = AmariField(kernel="exponential", shift=0.4, noise_correlation_length=0.6, n_site=32)
+    covariance = np.fft.irfft(named.modes.diffusion / named.noise_strength, n=32)
+    covariance = (covariance + np.roll(covariance[::-1], 1)) / 2
+    sampled = AmariField(
+        kernel="sampled",
+        kernel_values=[named._kernel_at_sites().tolist()],
+        noise="sampled",
+        noise_values=[covariance.tolist()],
+        n_site=32,
+    )
+    for name, prediction in named.theory().items():
+        np.testing.assert_allclose(sampled.theory()[name].value, prediction.value, rtol=1e-9)  # rounding to 12 digits
+
+
 SHAPES = {
     "n_site": st.integers(5, 24),
     "coupling": st.floats(-2.0, 0.95),

@@ -2,28 +2,24 @@
 
 tau du/dt = -u + g Int w(x - x') u(x') dx' + noise,  <noise(x, t) noise(x', t')> = 2 C(x - x') delta(t - t')
 
-with w of unit integral, so that `coupling` = gain x kernel integral and the threshold of a positive kernel is 1. The model
-follows Lucente, Gradenigo, Salasnich, Entropy 27, 1104 (2025); every formula is derived in docs/theory.md.
+A positive kernel w has unit integral, so that `coupling` g = gain x kernel integral and its threshold is 1; a difference of
+Gaussians has an excitation of unit integral, a wizard hat (of zero integral) unit amplitude. The model follows Lucente, Gradenigo, Salasnich, Entropy 27, 1104 (2025); every formula is derived in docs/theory.md.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import ClassVar, NamedTuple
 
 import numpy as np
 
-from nessmap.model import Array, Prediction, Stability, Stepper, parameter
+from nessmap.model import Array, Matrix, ParameterError, Prediction, Stability, Stepper, parameter
 from nessmap.models.linear import Indices, LinearModel
+from nessmap.theory import spatial
 
 SOURCE = "derived in docs/theory.md; model of Lucente, Gradenigo, Salasnich, Entropy 27, 1104 (2025)"
-
-# Transforms Int w(x) exp(-i k x) dx of kernels of unit integral, as functions of k and width.
-TRANSFORMS: dict[str, Callable[[Array, float], Array]] = {
-    "gaussian": lambda k, width: np.exp(-0.5 * (k * width) ** 2),
-}
 
 
 class _Modes(NamedTuple):
@@ -51,9 +47,16 @@ class AmariField(LinearModel):
     noise_correlation_length: float = parameter(
         0.0, "noise correlation length", units="length", minimum=0.0, symbol=r"\xi"
     )
-    kernel: str = parameter("gaussian", "shape of the kernel", choices=tuple(TRANSFORMS))
+    kernel: str = parameter("gaussian", "shape of the kernel", choices=(*spatial.PROFILES, "sampled"))
     kernel_width: float = parameter(0.7, "kernel width", units="length", above=0.0, symbol="w")
-    noise: str = parameter("exponential", "shape of the noise's covariance", choices=("exponential", "gaussian"))
+    inhibition_width: float = parameter(
+        1.4, "width of the inhibition of a difference of Gaussians", units="length", above=0.0, symbol="w_i"
+    )
+    inhibition: float = parameter(0.5, "inhibition relative to excitation", minimum=0.0, symbol="r")
+    oscillation_decay: float = parameter(0.4, "decay per radian of a damped oscillation", above=0.0, symbol="b")
+    kernel_values: Matrix = parameter((), "kernel at the sites, one row [1/length]", units="1/length")
+    noise: str = parameter("exponential", "shape of the noise's covariance", choices=("exponential", "gaussian", "sampled"))
+    noise_values: Matrix = parameter((), "covariance of the noise at the sites, one row; of unit strength", units="1/length")
     noise_strength: float = parameter(0.1, "noise strength", units="u^2 length tau", above=0.0, symbol="D_0")
     length: float = parameter(12.0, "length of the ring", units="length", above=0.0, symbol="L")
     n_site: int = parameter(64, "number of sites", minimum=3, symbol="N")
@@ -61,12 +64,28 @@ class AmariField(LinearModel):
 
     def check(self) -> None:
         spacing = self.length / self.n_site
-        if self.kernel_width < spacing * (1 - 1e-9):
-            raise self.error(
-                "kernel_width",
-                f">= {spacing:.4g} [site spacing length / n_site]",
-                f"raise n_site to {int(np.ceil(self.length / self.kernel_width))}",
-            )
+        widths = {"kernel_width": self.kernel != "sampled", "inhibition_width": self.kernel == "difference_of_gaussians"}
+        for name in (name for name, used in widths.items() if used):
+            if getattr(self, name) < spacing * (1 - 1e-9):
+                raise self.error(
+                    name,
+                    f">= {spacing:.4g} [site spacing length / n_site]",
+                    f"raise n_site to {int(np.ceil(self.length / getattr(self, name)))}",
+                )
+        for name, chosen in (("kernel_values", self.kernel), ("noise_values", self.noise)):
+            size = len(getattr(self, name)[0]) if getattr(self, name) else 0
+            if chosen == "sampled" and size != self.n_site:
+                raise ParameterError(
+                    name, f"{self.name}: {name} has {size} values, expected n_site = {self.n_site}; give one row, from site 0 on"
+                )
+        if self.noise == "sampled":
+            row = np.array(self.noise_values[0])
+            if not np.array_equal(row[1:], row[:0:-1]) or self._noise_spectrum().min() <= 0:
+                raise ParameterError(
+                    "noise_values",
+                    f"{self.name}: noise_values is no covariance, expected C_j = C_(N-j) with a positive discrete transform",
+                )
+            return
         correlation = self.noise_correlation_length
         if 0 < correlation < spacing / 4:
             raise self.error(
@@ -99,44 +118,33 @@ class AmariField(LinearModel):
     @cached_property
     def modes(self) -> _Modes:
         """Rates and noise per wavenumber k = 2 pi q / L, q = 0 .. N/2."""
-        wavenumber = 2 * np.pi * np.arange(self.n_site // 2 + 1) / self.length
-        real, imaginary = self._kernel_transform(wavenumber)
+        real, imaginary = spatial.transform(self._kernel_at_sites(), self.spacing)
         return _Modes(
-            wavenumber,
+            2 * np.pi * np.arange(self.n_site // 2 + 1) / self.length,
             (1 - self.coupling * real) / self.time_constant,
             -self.coupling * imaginary / self.time_constant,
-            self._noise_spectrum(wavenumber),
+            self._noise_spectrum() * self.noise_strength / self.time_constant**2,
         )
 
-    def _kernel_transform(self, wavenumber: Array) -> tuple[Array, Array]:
-        """Real and imaginary part of the kernel sampled at the sites: the continuum transform summed over aliases."""
-        band = 2 * np.pi / self.spacing
-        # |transform| < 1e-17 beyond k = 9 / width; m and -m enter together, so that k = 0 stays real to rounding
-        n_alias = int(np.ceil(9 / (self.kernel_width * band))) + 1
-        k = wavenumber[:, None] + band * np.arange(-n_alias, n_alias + 1)
-        size = TRANSFORMS[self.kernel](k, self.kernel_width)
-        real, imaginary = (size * np.cos(k * self.shift)).sum(axis=1), -(size * np.sin(k * self.shift)).sum(axis=1)
-        imaginary[0] = 0.0
-        if self.n_site % 2 == 0:
-            imaginary[-1] = 0.0  # the shortest wave of a real field has no phase
-        return real, imaginary
+    def _kernel_at_sites(self) -> Array:
+        """w(x_j) [1/length], summed over periodic images."""
+        if self.kernel == "sampled":
+            return np.array(self.kernel_values[0])
+        profile = spatial.PROFILES[self.kernel]
+        ratio, width = self.inhibition, max(self.kernel_width, self.inhibition_width)
+        if self.kernel == "damped_oscillation":
+            ratio, width = self.oscillation_decay, self.kernel_width / self.oscillation_decay
 
-    def _noise_spectrum(self, wavenumber: Array) -> Array:
-        """d(k) = (discrete transform of C at the sites) / tau^2, C of integral noise_strength."""
-        white = self.noise_strength / (self.spacing * self.time_constant**2)
-        correlation, dx = self.noise_correlation_length, self.spacing
-        if correlation == 0:
-            return np.full(len(wavenumber), white)
-        if self.noise == "exponential":
-            # the sum over images in closed form: sinh/(cosh - cos), rewritten so that long and short correlation are safe
-            fade = np.exp(-dx / correlation)
-            fall = -np.expm1(-2 * dx / correlation)
-            aliased = fall / ((1 - fade) ** 2 + 4 * fade * np.sin(wavenumber * dx / 2) ** 2)
-            return white * dx / (2 * correlation) * aliased
-        band = 2 * np.pi / dx
-        n_alias = int(np.ceil(9 / (correlation * band))) + 1
-        k = wavenumber[:, None] + band * np.arange(-n_alias, n_alias + 1)
-        return white * np.exp(-0.5 * (k * correlation) ** 2).sum(axis=1)
+        def shifted(x: Array) -> Array:
+            return profile.value(x - self.shift, self.kernel_width, self.inhibition_width, ratio)
+
+        return spatial.summed_over_images(shifted, self.n_site, self.length, profile.reach * width + abs(self.shift))
+
+    def _noise_spectrum(self) -> Array:
+        """Transform of the noise's covariance for unit strength, k = 0 .. N/2."""
+        if self.noise == "sampled":
+            return spatial.transform(np.array(self.noise_values[0]), 1.0)[0]
+        return spatial.noise_spectrum(self.noise, self.noise_correlation_length, self.n_site, self.length)
 
     @cached_property
     def _mode_of(self) -> Indices:
