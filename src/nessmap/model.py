@@ -15,7 +15,7 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+Array = NDArray[np.floating[Any]]
 Matrix = tuple[tuple[float, ...], ...]
 SIGNIFICANT_DIGITS = 12  # floats are rounded once, so that grids of different length share points
 
@@ -51,7 +51,13 @@ class Parameter:
         if self.choices:
             return "one of " + ", ".join(self.choices)
         kind = _KINDS[type(self.default)][1]
-        bound = f" >= {self.minimum:g}" if self.minimum is not None else f" > {self.above:g}" if self.above is not None else ""
+        bound = (
+            f" >= {self.minimum:g}"
+            if self.minimum is not None
+            else f" > {self.above:g}"
+            if self.above is not None
+            else ""
+        )
         return f"{kind}{bound}" + (f" [{self.units}]" if self.units != "1" else "")
 
     def coerce(self, value: Any) -> Any:
@@ -85,7 +91,7 @@ def parameter(
     shapes_path: bool = True,
 ) -> Any:
     """Declare a model's parameter: minimum is inclusive, above exclusive; shapes_path = False for what is only observed."""
-    facts = {"units": units, "long_name": long_name, "symbol": symbol, "minimum": minimum, "above": above}
+    facts: dict[str, Any] = {"units": units, "long_name": long_name, "symbol": symbol, "minimum": minimum, "above": above}
     facts |= {"choices": tuple(choices) if choices else None, "shapes_path": shapes_path}
     if isinstance(default, dict):
         return dataclasses.field(default_factory=lambda: dict(default), metadata=facts)
@@ -206,7 +212,9 @@ class Model(ABC):
         """Every declared parameter by name, in order of declaration."""
         return {
             field.name: Parameter(
-                field.name, field.default_factory() if callable(field.default_factory) else field.default, **field.metadata
+                field.name,
+                field.default_factory() if callable(field.default_factory) else field.default,
+                **field.metadata,
             )
             for field in dataclasses.fields(cls)  # type: ignore[arg-type]  # every subclass is a dataclass
         }

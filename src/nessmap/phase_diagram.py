@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import platform
 import subprocess
@@ -30,6 +31,11 @@ FLAGS = {"estimate": 0, "exact_zero": 1, "undefined": 2}
 CORRELATION_TIMES = 1000  # of the slowest mode, all lanes together: below, errors of variances are not calibrated
 LINE_POINTS = 10  # theory lines: points per step of the grid
 _POINTS_PER_TASK = 50
+_STABILITY = {
+    "leading_rate": {"units": "1 / time", "long_name": "leading rate", "comment": "negative: stable; zero: boundary"},
+    "leading_wavenumber": {"units": "1 / length", "long_name": "wavenumber of the leading mode"},
+    "leading_kind": {"long_name": "kind of the instability that the leading mode makes or would make"},
+}
 _PARTS = ("", "_standard_error", "_theory", "_expected", "_z")
 _NOT_COMPARED = ("wall_time",)  # left out of the content digest
 
@@ -45,17 +51,22 @@ def aggregate(sweep: Sweep, points: xr.Dataset, run: Map) -> xr.Dataset:
     dataset["status"] = xr.Variable(
         dims,
         status.reshape(sweep.shape).astype(np.int8),
-        {"long_name": "status", "flag_values": [int(s) for s in Status], "flag_meanings": " ".join(s.name for s in Status)},
+        {
+            "long_name": "status",
+            "flag_values": [int(s) for s in Status],
+            "flag_meanings": " ".join(s.name for s in Status),
+        },
     )
-    leading = np.array([values["leading_rate"] for values in evaluated]).reshape(sweep.shape)
-    dataset["leading_rate"] = xr.Variable(
-        dims, leading, {"units": "1 / time", "long_name": "leading rate", "comment": "negative: stable; zero: boundary"}
-    )
+    for name, attributes in _STABILITY.items():
+        column = np.array([values[name] for values in evaluated], object if name == "leading_kind" else float)
+        dataset[name] = xr.Variable(dims, column.reshape(sweep.shape), attributes)
     for observable in sweep.observables:
         _add_observable(dataset, sweep, dims, observable.name, evaluated)
     _add_theory_lines(dataset, sweep, dims, run)
     dataset["wall_time"] = xr.Variable(dims, points["wall_time"].values.reshape(sweep.shape), {"units": "s"})
-    dataset["key"] = xr.Variable(dims, points["key"].values.astype(object).reshape(sweep.shape), {"long_name": "digest of the path"})
+    dataset["key"] = xr.Variable(
+        dims, points["key"].values.astype(object).reshape(sweep.shape), {"long_name": "digest of the path"}
+    )
     dataset.attrs = {**_attributes(sweep), "content_digest": content_digest(dataset)}
     return dataset
 
@@ -67,9 +78,12 @@ def _evaluate_all(sweep: Sweep, points: xr.Dataset, run: Map) -> list[Values]:
     for first in range(0, len(sweep.points), _POINTS_PER_TASK):
         chosen = range(first, min(first + _POINTS_PER_TASK, len(sweep.points)))
         means = [
-            {name: points[name].values[i] for name in sweep.statistics} if status[i] == Status.ok else None for i in chosen
+            {name: points[name].values[i] for name in sweep.statistics} if status[i] == Status.ok else None
+            for i in chosen
         ]
-        tasks.append((sweep.settings.model, [sweep.points[i].parameters for i in chosen], sweep.settings.run.dt, names, means))
+        tasks.append(
+            (sweep.settings.model, [sweep.points[i].parameters for i in chosen], sweep.settings.run.dt, names, means)
+        )
     return _in_order(run, evaluate_points, tasks)
 
 
@@ -98,7 +112,11 @@ def evaluate_points(
 
 def _evaluate(model: Model, dt: float, observables: Sequence[str], means: Mapping[str, Array] | None) -> Values:
     stability = model.stability()
-    values: dict[str, Any] = {"leading_rate": stability.leading_rate}
+    values: dict[str, Any] = {
+        "leading_rate": stability.leading_rate,
+        "leading_kind": stability.kind,
+        "leading_wavenumber": stability.wavenumber,
+    }
     stable = stability.leading_rate < 0
     theory = model.theory() if stable else {}
     for name in observables:
@@ -127,9 +145,12 @@ def _statuses(sweep: Sweep, points: xr.Dataset, evaluated: Sequence[Values]) -> 
     return status
 
 
-def _add_observable(dataset: xr.Dataset, sweep: Sweep, dims: tuple[str, ...], name: str, evaluated: Sequence[Values]) -> None:
+def _add_observable(
+    dataset: xr.Dataset, sweep: Sweep, dims: tuple[str, ...], name: str, evaluated: Sequence[Values]
+) -> None:
     observable = OBSERVABLES[name]
-    shape, tail = sweep.shape, ()
+    shape = sweep.shape
+    tail: tuple[str, ...] = ()
     if observable.dimension:
         # models of different size or length have different values of it: each point fills those it has
         tail = (observable.dimension,)
@@ -148,13 +169,17 @@ def _add_observable(dataset: xr.Dataset, sweep: Sweep, dims: tuple[str, ...], na
     with np.errstate(divide="ignore", invalid="ignore"):
         z = (columns[""] - columns["_expected"]) / columns["_standard_error"]
     columns["_z"] = np.where(flag == FLAGS["estimate"], z, np.nan)
-    kinds = sorted({v[f"{name}:kind"] for v in evaluated if f"{name}:kind" in v})
+    kinds = sorted({str(v[f"{name}:kind"]) for v in evaluated if f"{name}:kind" in v})
     for part, column in columns.items():
         dataset[name + part] = xr.Variable((*dims, *tail), column, _observable_attributes(name, part, kinds))
     dataset[f"{name}_flag"] = xr.Variable(
         (*dims, *tail),
         flag.astype(np.int8),
-        {"flag_values": list(FLAGS.values()), "flag_meanings": " ".join(FLAGS), "long_name": f"flag of {observable.long_name}"},
+        {
+            "flag_values": list(FLAGS.values()),
+            "flag_meanings": " ".join(FLAGS),
+            "long_name": f"flag of {observable.long_name}",
+        },
     )
 
 
@@ -186,7 +211,9 @@ def _observable_attributes(name: str, part: str, kinds: Sequence[str]) -> dict[s
         attributes |= {"symbol": observable.symbol, "signed": int(observable.signed), "theory_kind": " ".join(kinds)}
         attributes["ancillary_variables"] = " ".join(name + other for other in (*_PARTS[1:], "_flag")) + " status"
     if part == "_z":
-        attributes["comment"] = "(value - expected) / standard error; Student t with 15 degrees of freedom where theory is exact"
+        attributes["comment"] = (
+            "(value - expected) / standard error; Student t with 15 degrees of freedom where theory is exact"
+        )
     return attributes
 
 
@@ -204,7 +231,7 @@ def _coordinates(sweep: Sweep) -> dict[str, xr.Variable]:
 
 def line_values(values: Array) -> Array:
     """The axis refined to 10 points per step, grid values included."""
-    fine = [np.linspace(a, b, LINE_POINTS, endpoint=False) for a, b in zip(values[:-1], values[1:], strict=True)]
+    fine = [np.linspace(a, b, LINE_POINTS, endpoint=False) for a, b in itertools.pairwise(values)]
     return np.array([float(f"{v:.11e}") for v in np.concatenate([*fine, values[-1:]])])
 
 

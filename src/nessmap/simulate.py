@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any, NamedTuple
@@ -18,6 +18,7 @@ from nessmap.protocols import PROTOCOLS, State
 from nessmap.statistics import STATISTICS
 
 RESTART_STATE = "restart_state"  # stored beside the statistics: x (n_dim, n_lane) at the last step
+RESTART_VERSION = 1
 
 
 class Status(IntEnum):
@@ -58,7 +59,7 @@ class Unit:
         protocol = PROTOCOLS[self.protocol]
         path = identity.path(identity.stream(model, self.dt, self.seed), model, protocol.name, protocol.version)
         wanted = [(name, STATISTICS[name].version) for name in self.statistics]
-        wanted += [(RESTART_STATE, 1)] if self.keep_state else []
+        wanted += [(RESTART_STATE, RESTART_VERSION)] if self.keep_state else []
         lanes = (self.first_lane, self.n_lane)
         return [identity.RecordName(path, *lanes, self.n_step, name, version) for name, version in wanted]
 
@@ -96,11 +97,13 @@ def simulate(unit: Unit, restart: Restart | None = None) -> list[Record]:
     def without_data(status: Status, message: str) -> list[Record]:
         return [Record(name, status, None, "", time.perf_counter() - began, message) for name in names]
 
-    stability = model.stability()
-    if not stability.leading_rate < 0:
-        return without_data(Status.unstable, f"{stability.kind} instability, leading rate {stability.leading_rate:.6g}")
     try:
-        status, arrays, end = _run(unit, model, names, restart, began)
+        stability = model.stability()
+        if not stability.leading_rate < 0:
+            return without_data(
+                Status.unstable, f"{stability.kind} instability, leading rate {stability.leading_rate:.6g}"
+            )
+        status, arrays, end = _run(unit, model, restart, began)
     except Exception as error:  # whatever went wrong belongs to this point and must not sink its neighbours
         return without_data(Status.failed, f"{type(error).__name__}: {error}")
     if status is not Status.ok:
@@ -109,9 +112,7 @@ def simulate(unit: Unit, restart: Restart | None = None) -> list[Record]:
     return [Record(name, status, arrays[name.statistic], end, wall_time) for name in names]
 
 
-def _run(
-    unit: Unit, model: Model, names: Sequence[identity.RecordName], restart: Restart | None, began: float
-) -> tuple[Status, dict[str, Array], str]:
+def _run(unit: Unit, model: Model, restart: Restart | None, began: float) -> tuple[Status, dict[str, Array], str]:
     key = identity.philox_key(identity.stream(model, unit.dt, unit.seed))
     protocol = PROTOCOLS[unit.protocol](model, unit.dt, key, unit.first_lane, unit.n_lane)
     wanted = [STATISTICS[name] for name in unit.statistics]
@@ -124,6 +125,9 @@ def _run(
             statistic.accumulate(sums[statistic.name], model, block)
         if not np.isfinite(state.x).all():
             return Status.diverged, {}, f"not finite after step {state.step}"
-        if unit.timeout is not None and time.perf_counter() - began > unit.timeout:
+        late = unit.timeout is not None and time.perf_counter() - began > unit.timeout
+        if late and state.step < unit.n_step:
             return Status.timeout, {}, f"stopped at step {state.step} of {unit.n_step} after {unit.timeout:g} s"
+    if not all(np.isfinite(total).all() for total in sums.values()):
+        return Status.diverged, {}, "sums are not finite"
     return Status.ok, {**sums, RESTART_STATE: state.x}, hashlib.blake2b(state.x.tobytes(), digest_size=16).hexdigest()

@@ -35,7 +35,7 @@ def _cache_folder() -> str:
 
 
 def _widest_vectors() -> dict[str, str]:
-    """LLVM halves AVX-512 vectors on most Intel processors; whole ones make 1.5 times as many normals (benchmarks/linear_field.py)."""
+    """LLVM halves AVX-512 vectors on most Intel processors; whole ones make 1.5 times as many normals a second."""
     from llvmlite import binding
 
     features = binding.get_host_cpu_features()

@@ -3,7 +3,8 @@
 tau du/dt = -u + g Int w(x - x') u(x') dx' + noise,  <noise(x, t) noise(x', t')> = 2 C(x - x') delta(t - t')
 
 A positive kernel w has unit integral, so that `coupling` g = gain x kernel integral and its threshold is 1; a difference of
-Gaussians has an excitation of unit integral, a wizard hat (of zero integral) unit amplitude. The model follows Lucente, Gradenigo, Salasnich, Entropy 27, 1104 (2025); every formula is derived in docs/theory.md.
+Gaussians has an excitation of unit integral, a wizard hat (of zero integral) unit amplitude. The model
+follows Lucente, Gradenigo, Salasnich, Entropy 27, 1104 (2025); every formula is derived in docs/theory.md.
 """
 
 from __future__ import annotations
@@ -55,8 +56,12 @@ class AmariField(LinearModel):
     inhibition: float = parameter(0.5, "inhibition relative to excitation", minimum=0.0, symbol="r")
     oscillation_decay: float = parameter(0.4, "decay per radian of a damped oscillation", above=0.0, symbol="b")
     kernel_values: Matrix = parameter((), "kernel at the sites, one row [1/length]", units="1/length")
-    noise: str = parameter("exponential", "shape of the noise's covariance", choices=("exponential", "gaussian", "sampled"))
-    noise_values: Matrix = parameter((), "covariance of the noise at the sites, one row; of unit strength", units="1/length")
+    noise: str = parameter(
+        "exponential", "shape of the noise's covariance", choices=("exponential", "gaussian", "sampled")
+    )
+    noise_values: Matrix = parameter(
+        (), "covariance of the noise at the sites, one row; of unit strength", units="1/length"
+    )
     noise_strength: float = parameter(0.1, "noise strength", units="u^2 length tau", above=0.0, symbol="D_0")
     length: float = parameter(12.0, "length of the ring", units="length", above=0.0, symbol="L")
     n_site: int = parameter(64, "number of sites", minimum=3, symbol="N")
@@ -64,7 +69,10 @@ class AmariField(LinearModel):
 
     def check(self) -> None:
         spacing = self.length / self.n_site
-        widths = {"kernel_width": self.kernel != "sampled", "inhibition_width": self.kernel == "difference_of_gaussians"}
+        widths = {
+            "kernel_width": self.kernel != "sampled",
+            "inhibition_width": self.kernel == "difference_of_gaussians",
+        }
         for name in (name for name, used in widths.items() if used):
             if getattr(self, name) < spacing * (1 - 1e-9):
                 raise self.error(
@@ -76,7 +84,8 @@ class AmariField(LinearModel):
             size = len(getattr(self, name)[0]) if getattr(self, name) else 0
             if chosen == "sampled" and size != self.n_site:
                 raise ParameterError(
-                    name, f"{self.name}: {name} has {size} values, expected n_site = {self.n_site}; give one row, from site 0 on"
+                    name,
+                    f"{self.name}: {name} has {size} values, expected n_site = {self.n_site}; give one row, from site 0 on",
                 )
         if self.noise == "sampled":
             row = np.array(self.noise_values[0])
@@ -173,13 +182,13 @@ class AmariField(LinearModel):
         return partner
 
     @cached_property
-    def linear_drift(self) -> Array:  # type: ignore[override]  # a cached property serves as one
+    def linear_drift(self) -> Array:
         drift = np.diag(-self.modes.decay[self._mode_of])
         drift[np.arange(self.n_site), self._partner] += self._signed_rotation()
         return drift
 
     @cached_property
-    def linear_diffusion(self) -> Array:  # type: ignore[override]
+    def linear_diffusion(self) -> Array:
         return np.diag(self.modes.diffusion[self._mode_of])
 
     @cached_property
@@ -233,7 +242,7 @@ class AmariField(LinearModel):
         """Estimated S(k) (..., N/2 + 1) from second moments (..., n_pair): the mean of a cosine's and its sine's."""
         squares = moments[..., : self.n_site]
         power = np.zeros((*moments.shape[:-1], self.n_site // 2 + 1))
-        np.add.at(power, (..., self._mode_of), squares)
+        np.add.at(power, (..., self._mode_of), squares)  # type: ignore[arg-type]  # an ellipsis is a valid index
         return power / np.bincount(self._mode_of)
 
     def covariance_of(self, moments: Array) -> Array:
@@ -267,14 +276,12 @@ class AmariField(LinearModel):
         cosines, sines = self._pairs
         spectrum[self._mode_of] = x
         spectrum[1 : len(cosines) + 1] = (x[cosines] - 1j * x[sines]) / np.sqrt(2)
-        return np.fft.irfft(spectrum, n=self.n_site, axis=0) * np.sqrt(self.n_site)
+        return np.asarray(np.fft.irfft(spectrum, n=self.n_site, axis=0) * np.sqrt(self.n_site))
 
     def stability(self) -> Stability:
         leading = int(np.argmin(self.modes.decay))
-        if leading == 0:
-            kind = "uniform"
-        else:
-            kind = "Turing" if self.modes.rotation[leading] == 0 else "travelling"
+        moving = self.modes.rotation[leading] != 0
+        kind = "uniform" if leading == 0 else "travelling" if moving else "Turing"
         return Stability(float(-self.modes.decay[leading]), kind, float(self.modes.wavenumber[leading]))
 
     def theory(self) -> dict[str, Prediction]:

@@ -140,4 +140,4 @@ def _factor(covariance: Array) -> Array:
         return np.linalg.cholesky(covariance)
     # singular: a QR of the symmetric root gives the triangular factor the kernel wants
     root = vectors * np.sqrt(np.clip(values, 0.0, None))
-    return np.ascontiguousarray(np.linalg.qr(root.T, mode="r").T)
+    return np.ascontiguousarray(np.asarray(np.linalg.qr(root.T, mode="r")).T)

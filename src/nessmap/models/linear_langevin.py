@@ -34,32 +34,38 @@ class LinearLangevin(LinearModel):
         n_dim = len(self.drift_matrix)
         for name in ("drift_matrix", "diffusion_matrix", "coupling_matrix"):
             matrix = getattr(self, name)
-            if (len(matrix), len(matrix[0]) if matrix else 0) != (n_dim, n_dim) and (matrix or name != "coupling_matrix"):
+            if (len(matrix), len(matrix[0]) if matrix else 0) != (n_dim, n_dim) and (
+                matrix or name != "coupling_matrix"
+            ):
                 raise self.error(name, f"{n_dim} rows of {n_dim} numbers", "drift_matrix sets the dimension")
         diffusion = np.array(self.diffusion_matrix)
         if not np.array_equal(diffusion, diffusion.T) or np.linalg.eigvalsh(diffusion)[0] < 0:
-            raise self.error("diffusion_matrix", "a symmetric matrix without negative eigenvalues", "D is half the noise intensity")
+            raise self.error(
+                "diffusion_matrix", "a symmetric matrix without negative eigenvalues", "D is half the noise intensity"
+            )
         members = [i for side in self.parts.values() for i in side]
         if self.parts and (len(self.parts) != 2 or not all(self.parts.values())):
             raise self.error("parts", "two named, non-empty groups", "such as {left: [0], right: [1]}")
         if len(set(members)) != len(members) or not set(members) <= set(range(n_dim)):
-            raise self.error("parts", f"disjoint groups of indices 0 to {n_dim - 1}", "a coordinate belongs to one group")
+            raise self.error(
+                "parts", f"disjoint groups of indices 0 to {n_dim - 1}", "a coordinate belongs to one group"
+            )
 
     @property
     def n_dim(self) -> int:
         return len(self.drift_matrix)
 
     @cached_property
-    def partition(self) -> Mapping[str, Sequence[int]]:  # type: ignore[override]  # a cached property serves as one
+    def partition(self) -> Mapping[str, Sequence[int]]:
         half = self.n_dim // 2
         halves = {"first": range(half), "second": range(half, self.n_dim)} if half else {}
         return self.parts or halves
 
     @cached_property
-    def linear_drift(self) -> Array:  # type: ignore[override]
+    def linear_drift(self) -> Array:
         drift = np.array(self.drift_matrix)
         return drift + self.coupling * np.array(self.coupling_matrix) if self.coupling_matrix else drift
 
     @cached_property
-    def linear_diffusion(self) -> Array:  # type: ignore[override]
+    def linear_diffusion(self) -> Array:
         return self.noise_amplitude * np.array(self.diffusion_matrix)

@@ -12,7 +12,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from nessmap.model import Array, Model, Prediction
+from nessmap.model import Array, Prediction
 from nessmap.models.linear import LinearModel
 from nessmap.observables.observable import Observable
 
@@ -21,7 +21,7 @@ class EntropyProductionRate(Observable[LinearModel]):
     """Local mean <x^T sym(M_a^T A) x>, M_a the antisymmetric part of D^-1 A; docs/theory.md, "Two estimators"."""
 
     name: ClassVar[str] = "entropy_production_rate"
-    model_class: ClassVar[type[Model]] = LinearModel
+    model_class: ClassVar[type] = LinearModel
     long_name: ClassVar[str] = "entropy production rate"
     symbol: ClassVar[str] = r"\dot\Sigma"
     units: ClassVar[str] = "k_B / time"
@@ -36,7 +36,7 @@ class EntropyProductionRatePath(Observable[LinearModel]):
     """Path sum of M_a-weighted Stratonovich increments, exact differential removed, per unit time."""
 
     name: ClassVar[str] = "entropy_production_rate_path"
-    model_class: ClassVar[type[Model]] = LinearModel
+    model_class: ClassVar[type] = LinearModel
     long_name: ClassVar[str] = "entropy production rate along paths"
     symbol: ClassVar[str] = r"\dot\Sigma_\mathrm{path}"
     units: ClassVar[str] = "k_B / time"
@@ -47,4 +47,6 @@ class EntropyProductionRatePath(Observable[LinearModel]):
         return np.asarray(means["lagged_covariance"] @ model.path_weights / dt)
 
     def expected(self, model: LinearModel, dt: float, theory: Mapping[str, Prediction]) -> Prediction | None:
-        return Prediction(model.path_entropy_production_rate(dt), "exact", "mean of the path sum at this dt; docs/theory.md")
+        return Prediction(
+            model.path_entropy_production_rate(dt), "exact", "mean of the path sum at this dt; docs/theory.md"
+        )

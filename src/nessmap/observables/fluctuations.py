@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from nessmap.model import Array, Model
+from nessmap.model import Array
 from nessmap.models.amari_field import AmariField
 from nessmap.models.linear import LinearModel
 from nessmap.observables.observable import Observable
@@ -17,7 +17,7 @@ class SiteVariance(Observable[LinearModel]):
     """Mean variance of a coordinate, tr S / n; of a site, where the coordinates are an orthonormal turn of the sites."""
 
     name: ClassVar[str] = "site_variance"
-    model_class: ClassVar[type[Model]] = LinearModel
+    model_class: ClassVar[type] = LinearModel
     long_name: ClassVar[str] = "variance of a site"
     symbol: ClassVar[str] = r"\langle u^2\rangle"
     units: ClassVar[str] = "u^2"
@@ -33,7 +33,7 @@ class StructureFactor(Observable[AmariField]):
     """S(k) = <|u_k|^2> of unitary Fourier modes; times the site spacing it is the continuum structure factor."""
 
     name: ClassVar[str] = "structure_factor"
-    model_class: ClassVar[type[Model]] = AmariField
+    model_class: ClassVar[type] = AmariField
     long_name: ClassVar[str] = "structure factor"
     symbol: ClassVar[str] = "S(k)"
     units: ClassVar[str] = "u^2"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
-from nessmap.model import Array, Model
+from nessmap.model import Array
 from nessmap.models.linear import LinearModel
 from nessmap.observables.observable import Observable
 
@@ -14,11 +14,13 @@ class MutualInformation(Observable[LinearModel]):
     """I = (1/2) ln(det S_aa det S_bb / det S) between the two sides of the model's partition, of the fitted covariance."""
 
     name: ClassVar[str] = "mutual_information"
-    model_class: ClassVar[type[Model]] = LinearModel
+    model_class: ClassVar[type] = LinearModel
     long_name: ClassVar[str] = "mutual information between the halves"
     symbol: ClassVar[str] = "I"
     units: ClassVar[str] = "nat"
-    source: ClassVar[str] = "Gaussian plug-in, jackknife-corrected; Cover & Thomas, Elements of Information Theory, ch. 8"
+    source: ClassVar[str] = (
+        "Gaussian plug-in, jackknife-corrected; Cover & Thomas, Elements of Information Theory, ch. 8"
+    )
     needs: ClassVar[tuple[str, ...]] = ("covariance",)
 
     def finalize(self, model: LinearModel, dt: float, means: Mapping[str, Array]) -> Array:

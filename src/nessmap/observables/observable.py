@@ -8,7 +8,6 @@ from typing import ClassVar, Generic, TypeVar
 
 from nessmap.model import Array, Model, Prediction
 
-
 ModelT = TypeVar("ModelT", bound=Model)
 
 
@@ -16,7 +15,7 @@ class Observable(ABC, Generic[ModelT]):
     """A number (or a vector over `dimension`) per point of a model of class `model_class` or below it."""
 
     name: ClassVar[str]
-    model_class: ClassVar[type[Model]]
+    model_class: ClassVar[type]
     long_name: ClassVar[str]
     symbol: ClassVar[str]
     units: ClassVar[str]

@@ -39,4 +39,3 @@ class LaggedCovariance(Statistic[LinearModel]):
         from nessmap.kernels.moments import add_products
 
         add_products(sums, block.x, *model.lagged_pairs, 1)
-

@@ -7,12 +7,12 @@ exactly evenly and its transform is exactly real. docs/theory.md, "Ring field" a
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+Array = NDArray[np.floating[Any]]
 
 
 class Profile(NamedTuple):
@@ -23,7 +23,7 @@ class Profile(NamedTuple):
 
 
 def _gaussian(x: Array, width: float) -> Array:
-    return np.exp(-0.5 * (x / width) ** 2) / (np.sqrt(2 * np.pi) * width)
+    return np.asarray(np.exp(-0.5 * (x / width) ** 2) / (np.sqrt(2 * np.pi) * width))
 
 
 def _difference_of_gaussians(x: Array, width: float, second_width: float, ratio: float) -> Array:

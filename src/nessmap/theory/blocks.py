@@ -1,0 +1,92 @@
+"""Gaussian theory for stacks of small systems: the modes of a homogeneous field, one block (w, w) each, all at once.
+
+The same equations as nessmap.theory.gaussian, vectorised over leading axes; dx = A x dt + sqrt(2 D) dW in every block. Lyapunov
+equations are solved as w^2 linear equations per block, which is quickest for w <= 4. Blocks must be stable.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.floating[Any]]
+_SERIES = 24  # terms of artanh: below 1e-16 for eigenvalues of A dt up to 1 in modulus
+
+
+def _transposed(matrices: Array) -> Array:
+    return np.swapaxes(matrices, -1, -2)
+
+
+def _lyapunov(drift: Array, right_side: Array) -> Array:
+    """X with A X + X A^T = right side, per block."""
+    width = drift.shape[-1]
+    unit = np.eye(width)
+    operator = np.einsum("...ij,kl->...ikjl", drift, unit) + np.einsum("ij,...kl->...ikjl", unit, drift)
+    flat = operator.reshape(*drift.shape[:-2], width**2, width**2)
+    return np.linalg.solve(flat, right_side.reshape(*right_side.shape[:-2], width**2, 1)).reshape(right_side.shape)
+
+
+def stationary_covariance(drift: Array, diffusion: Array) -> Array:
+    """S with A S + S A^T = -2 D, (..., w, w); docs/theory.md (3).
+
+    >>> stationary_covariance(np.array([[[-2.0]]]), np.array([[[3.0]]])).tolist()
+    [[[1.5]]]
+    """
+    solution = _lyapunov(drift, -2 * diffusion)
+    return (solution + _transposed(solution)) / 2
+
+
+def irreversible_circulation(drift: Array, diffusion: Array) -> Array:
+    """Q with A Q + Q A^T = A D - D A^T, antisymmetric, (..., w, w); docs/theory.md (4)."""
+    flux = drift @ diffusion
+    solution = _lyapunov(drift, flux - _transposed(flux))
+    return (solution - _transposed(solution)) / 2
+
+
+def entropy_production_rate(drift: Array, diffusion: Array) -> Array:
+    """tr(D^-1 A Q) per block, (...) [k_B/time]; docs/theory.md (7). Exactly 0 where A D is exactly symmetric.
+
+    >>> entropy_production_rate(np.array([[[-1.0, -1.0], [1.0, -1.0]]]), np.eye(2)[None]).tolist()
+    [2.0]
+    """
+    force = np.linalg.solve(diffusion, drift)
+    antisymmetric = (force - _transposed(force)) / 2
+    # tr(D^-1 A Q) sees the antisymmetric part of D^-1 A alone, because Q is antisymmetric
+    return np.asarray(np.einsum("...ij,...ji->...", antisymmetric, irreversible_circulation(drift, diffusion)))
+
+
+def propagator(drift: Array, diffusion: Array, dt: float) -> tuple[Array, Array]:
+    """F = exp(A dt) and the step's noise covariance N = S - F S F^T, (..., w, w) each; docs/theory.md (30)."""
+    from scipy.linalg import expm
+
+    step = np.asarray(expm(drift * dt))
+    covariance = stationary_covariance(drift, diffusion)
+    return step, covariance - step @ covariance @ _transposed(step)
+
+
+def fitted_drift(covariance: Array, lagged: Array, dt: float) -> Array:
+    """A = ln(F)/dt of the regression x(t + dt) = F x(t) + noise, F = C1 C0^-1, (..., w, w).
+
+    The logarithm is 2 artanh X with X = (F - 1)(F + 1)^-1, a series that needs neither eigenvectors nor their distance.
+
+    Parameters
+    ----------
+    covariance : (..., w, w) C0 = <x x^T>.
+    lagged : (..., w, w) C1 = <x(t + dt) x(t)^T>.
+    """
+    unit = np.eye(covariance.shape[-1])
+    step = _transposed(np.linalg.solve(_transposed(covariance), _transposed(lagged)))
+    ratio = _transposed(np.linalg.solve(_transposed(step + unit), _transposed(step - unit)))
+    square, power, total = ratio @ ratio, ratio, np.zeros_like(ratio)
+    for n in range(_SERIES):
+        total = total + power / (2 * n + 1)
+        power = power @ square
+    return 2 * total / dt
+
+
+def implied_diffusion(drift: Array, covariance: Array) -> Array:
+    """D = -(A S + S A^T)/2, (..., w, w): the diffusion that makes S stationary; docs/theory.md (3)."""
+    flux = drift @ covariance
+    return -(flux + _transposed(flux)) / 2
