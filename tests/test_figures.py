@@ -1,123 +1,213 @@
-"""The figures: same bytes on redraw, legible, honest; on a synthetic phase diagram whose theory is known."""
+"""The figures as files and pages: same bytes on redraw, provenance, legible in every case, mistakes named."""
 
-from __future__ import annotations
+import logging
+import re
+import subprocess
+import sys
+from base64 import b64decode
+from collections.abc import Iterator
+from io import BytesIO
+from pathlib import Path
+from typing import Any
 
+import matplotlib
 import numpy as np
+import pytest
 import xarray as xr
+from matplotlib.figure import Figure
+from matplotlib.image import imread
+from matplotlib.text import Text
+from matplotlib.transforms import Bbox
+from PIL import Image
 
-OK, UNSTABLE, DIVERGED, SHORT_RUN, FAILED, TIMEOUT = range(1, 7)
-WORDS = "absent ok unstable diverged short_run failed timeout"
+from figure_cases import CASES, COLLAPSE, CUT, EPR, MAP, case, common_sweep, field_sweep, unstable_only, without_theory
+from nessmap import figures
+from nessmap.figures import contours, style
 
 
-def field_sweep(
-    couplings: int = 10,
-    shifts: int = 11,
-    lengths: tuple[float, ...] = (0.0, 0.5),
-    curved: bool = False,
-    troubles: bool = True,
-    seed: int = 1,
-) -> xr.Dataset:
-    """A phase diagram of the linear field with a shifted Gaussian kernel, its estimates drawn about the theory.
+@pytest.fixture
+def field() -> xr.Dataset:
+    return common_sweep()
 
-    gamma = 1 - g e^(-k^2 w^2/2) cos(k s), omega = g e^(-k^2 w^2/2) sin(k s); EPR = sum omega^2/gamma; `curved` leaves out
-    the uniform mode, so that the boundary depends on the shift.
-    """  # fmt: skip
-    rng = np.random.default_rng(seed)
-    axes = {
-        "coupling": np.round(np.linspace(0.1, 1.3 if curved else 1.1, couplings), 12),
-        "shift": np.round(np.linspace(0.0, 1.0, shifts), 12),
-        "noise_correlation_length": np.array(lengths),
-    }
-    labels = {
-        "coupling": ("g", "1", ""),
-        "shift": ("s", "length", "kernel "),
-        "noise_correlation_length": (r"\lambda", "length", ""),
-    }
-    dataset = xr.Dataset(coords={name: (name, values) for name, values in axes.items()})
-    fine = {}
-    for name, values in axes.items():
-        symbol, units, before = labels[name]
-        dataset[name].attrs = {"long_name": before + name.replace("_", " "), "symbol": symbol, "units": units}
-        if len(values) > 1:
-            fine[name] = np.interp(np.arange(10 * (len(values) - 1) + 1) / 10, np.arange(len(values)), values)
-            dataset = dataset.assign_coords({f"{name}_line": fine[name]})
-    exact = _theory(*np.meshgrid(*axes.values(), indexing="ij"), curved=curved)
-    rate = exact.pop("leading_rate")
-    dataset["leading_rate"] = tuple(axes), rate
-    for axis in fine:
-        grid = np.meshgrid(*[fine[name] if name == axis else values for name, values in axes.items()], indexing="ij")
-        for name, values in _theory(*grid, curved=curved).items():
-            stem = "leading_rate" if name == "leading_rate" else f"{name}_theory"
-            dims = tuple(f"{dim}_line" if dim == axis else dim for dim in axes) + (
-                ("wavenumber",) if name == "mode_variance" else ()
-            )
-            dataset[f"{stem}_line_{axis}"] = dims, values
-    status = np.where(rate >= 0, UNSTABLE, np.where(rate > -0.08, SHORT_RUN, OK)).astype(np.int8)
-    if troubles:
-        status[1, 1, 0], status[2, -2, -1], status[3, 2, 0], status[0, -1, -1] = FAILED, TIMEOUT, DIVERGED, 0
-    dataset["status"] = tuple(axes), status, {"flag_values": list(range(7)), "flag_meanings": WORDS}
-    shown = {
-        "entropy_production_rate": ("k_B / tau", r"\dot\Sigma", 0),
-        "site_variance": ("1", r"\sigma_u^2", 0),
-        "information_flow": ("nat / tau", r"\dot I", 1),
-        "mode_variance": ("1", "S_k", 0),
-    }
-    dataset = dataset.assign_coords(
-        wavenumber=("wavenumber", 2 * np.pi * np.arange(1, 5) / 12, {"units": "1 / length"})
+
+@pytest.mark.parametrize("name", CASES)
+def test_texts_do_not_overlap_and_stay_on_the_page(name: str, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING):
+        figure = case(name)
+    assert not caplog.records, "a font that is missing, or a glyph"
+    assert figure.get_figwidth() in (style.SINGLE, style.DOUBLE)
+    with style.applied():
+        texts = list(shown_texts(figure))
+        boxes = [text.get_window_extent().padded(-0.5) for text in texts]
+    page = figure.bbox.padded(0.5)
+    for text, box in zip(texts, boxes, strict=True):
+        inside = page.x0 <= box.x0 and page.y0 <= box.y0 and box.x1 <= page.x1 and box.y1 <= page.y1
+        assert inside, f"{text.get_text()!r} leaves the page"
+    for i, box in enumerate(boxes):
+        for j in range(i):
+            assert not overlap(box, boxes[j]), f"{texts[i].get_text()!r} over {texts[j].get_text()!r}"
+    for axes in figure.axes:
+        frame = axes.get_window_extent().padded(-1.0)
+        for text, box in zip(texts, boxes, strict=True):
+            if text not in axes.texts:
+                assert not overlap(box, frame), f"{text.get_text()!r} over a panel"
+
+
+def shown_texts(figure: Figure) -> Iterator[Text]:
+    """All texts that are painted: not empty, not the labels of ticks outside the limits."""
+    hidden = set()
+    for axes in figure.axes:
+        for axis in (axes.xaxis, axes.yaxis):
+            low, high = sorted(axis.get_view_interval())
+            for tick in [*axis.get_major_ticks(), *axis.get_minor_ticks()]:
+                if not low - 1e-9 <= tick.get_loc() <= high + 1e-9:
+                    hidden |= {tick.label1, tick.label2}
+    for text in figure.findobj(Text):
+        if isinstance(text, Text) and text not in hidden and text.get_visible() and text.get_text().strip():
+            yield text
+
+
+def overlap(a: Bbox, b: Bbox) -> bool:
+    return bool(a.x0 < b.x1 and b.x0 < a.x1 and a.y0 < b.y1 and b.y0 < a.y1)
+
+
+@pytest.mark.parametrize(
+    ("kind", "options"), [("phase_diagram", MAP), ("calibration", {"variables": [EPR]}), ("collapse", COLLAPSE)]
+)
+def test_redrawing_gives_the_same_bytes(tmp_path: Path, kind: str, options: dict[str, Any]) -> None:
+    sweep = field_sweep(5, 4)
+    formats = ("svg", "png") if kind == "phase_diagram" else ("svg",)
+    drawn = [(figures.draw(kind, sweep, **options), tmp_path / turn) for turn in "ab"]
+    for one, two in zip(*(figures.save(figure, path, sweep.attrs, formats) for figure, path in drawn), strict=True):
+        assert one.read_bytes() == two.read_bytes()
+
+
+def test_another_process_with_another_hash_seed_gives_the_same_bytes(tmp_path: Path) -> None:
+    sweep = field_sweep(5, 4)
+    paths = figures.save(figures.draw("cut", sweep, **CUT), tmp_path / "here", sweep.attrs)
+    assert [path.suffix for path in paths] == [".svg", ".png"]
+    code = (
+        "import sys; sys.path[:0] = sys.argv[2:]; from figure_cases import *; sweep = field_sweep(5, 4);"
+        "figures.save(figures.draw('cut', sweep, **CUT), sys.argv[1], sweep.attrs)"
     )
-    for name, (units, symbol, signed) in shown.items():
-        theory = exact[name]
-        dims = tuple(axes) + (("wavenumber",) if theory.ndim == 4 else ())
-        runs = status[..., None] if theory.ndim == 4 else status
-        error = np.where(runs == SHORT_RUN, 3, 1) * (0.03 * np.abs(theory) + 0.012 * (1 + np.sqrt(np.abs(theory))))
-        z = rng.standard_t(15, theory.shape)
-        flag = np.zeros(theory.shape, np.int8)
-        if not name.endswith("variance"):
-            flag[:, 0] = 1
-        good = np.isin(runs, (OK, SHORT_RUN)) & np.isfinite(theory)
-        estimate = np.where(good, np.where(flag == 1, 0.0, theory + error * z), np.nan)
-        dataset[name] = (
-            dims,
-            estimate,
-            {
-                "units": units,
-                "symbol": symbol,
-                "signed": signed,
-                "long_name": name.replace("_", " "),
-                "theory_kind": "exact",
-            },
-        )
-        dataset[f"{name}_standard_error"] = dims, np.where(good, np.where(flag == 1, 0.0, error), np.nan)
-        dataset[f"{name}_theory"] = dims, theory
-        dataset[f"{name}_expected"] = dims, theory
-        dataset[f"{name}_z"] = dims, np.where(good & (flag == 0), z, np.nan)
-        dataset[f"{name}_flag"] = dims, flag
-    dataset.attrs = {
-        "sweep": "amari_field", "title": "Entropy production of a neural field", "source": "nessmap 0.1", "seed": 20251018,
-        "kernel_version": 3, "content_digest": "5f2c9e01", "history": "not for the files",
-    }  # fmt: skip
-    return dataset
+    folders = [str(Path(__file__).parent), str(Path(figures.__file__).parents[2])]
+    command = [sys.executable, "-c", code, str(tmp_path / "there"), *folders]
+    environment = {"PYTHONHASHSEED": "7", "MPLCONFIGDIR": matplotlib.get_configdir()}
+    subprocess.run(command, check=True, env=environment)
+    for path in paths:
+        assert path.read_bytes() == (tmp_path / f"there{path.suffix}").read_bytes()
 
 
-def _theory(g: np.ndarray, s: np.ndarray, length: np.ndarray, curved: bool) -> dict[str, np.ndarray]:
-    q = np.fft.fftfreq(64, 1 / 64)
-    k = 2 * np.pi * (q[q != 0] if curved else q) / 12.0
-    g, s, length = g[..., None], s[..., None], length[..., None]
-    kernel = g * np.exp(-((0.7 * k) ** 2) / 2)
-    gamma, omega = 1 - kernel * np.cos(k * s), kernel * np.sin(k * s)
-    rate = -gamma.min(axis=-1)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        spectrum = np.exp(-((k * length) ** 2) / 2) / gamma
-        chosen = [int(np.argmin(np.abs(k - 2 * np.pi * m / 12))) for m in range(1, 5)]
-        found = {
-            "entropy_production_rate": (omega**2 / gamma).sum(axis=-1),
-            "site_variance": spectrum.mean(axis=-1),
-            "information_flow": (omega * np.sin(2 * k) / gamma * np.exp(-(k**2))).sum(axis=-1) * np.cos(3 * s[..., 0]),
-            "mode_variance": spectrum[..., chosen],
-        }
-    stable = rate < 0
-    found = {
-        name: np.where(stable[..., None] if values.ndim == 4 else stable, values, np.nan)
-        for name, values in found.items()
-    }
-    return {**found, "leading_rate": rate}
+def test_files_carry_seed_digest_and_kernel_version_but_no_date_and_no_host(tmp_path: Path) -> None:
+    figure, formats = case("map, signed"), ("svg", "png", "pdf")
+    svg, png, pdf = figures.save(figure, tmp_path / "v1.2", common_sweep().attrs, formats)
+    assert (svg.name, png.name) == ("v1.2.svg", "v1.2.png")
+    text, facts = svg.read_text(), Image.open(png).text  # type: ignore[attr-defined]
+    assert (facts["seed"], facts["kernel_version"]) == ("20251018", "3")
+    for fact in ("seed: 20251018", "kernel_version: 3", "content_digest: 5f2c9e01"):
+        assert fact in text
+        assert fact in facts["Description"]
+    assert "<dc:date>" not in text
+    assert "CreationDate" not in pdf.read_bytes().decode("latin-1")
+    assert "some host" not in text + "".join(facts.values())
+    assert "<text" not in text, "glyphs are outlines: no font is needed to see them"
+    assert imread(png).shape[1] == 300 * style.DOUBLE
+    # The maps are pictures of 600 dots per inch, the lines are lines, and the file stays small.
+    pictures = [part.split(">")[0] for part in text.split("<image")[1:]]
+    widths = [float(part.split(' width="')[1].split('"')[0]) / 72 for part in pictures]
+    pixels = [Image.open(BytesIO(b64decode(part.split("base64,")[1].split('"')[0]))).width for part in pictures]
+    assert len(pictures) == 3, "two maps and a colour bar"
+    assert all(abs(count / width - 600) < 20 for count, width in zip(pixels, widths, strict=True) if width > 1)
+    assert 'id="theory"' in text
+    assert 'id="boundary"' in text
+    assert len(text) < 1e6
+
+
+def test_names_of_figures_are_known_without_matplotlib() -> None:
+    code = "import sys; sys.path.insert(0, sys.argv[1]); import nessmap.figures; print('matplotlib' in sys.modules)"
+    command = [sys.executable, "-c", code, str(Path(figures.__file__).parents[2])]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    assert done.stdout.strip() == "False"
+
+
+def test_an_axis_of_equal_ratios_is_logarithmic_and_an_unsorted_one_is_sorted(field: xr.Dataset) -> None:
+    couplings = np.geomspace(0.01, 1.0, field.sizes["coupling"])
+    sweep = field.drop_dims("coupling_line").assign_coords(coupling=("coupling", couplings, field["coupling"].attrs))
+    figure = figures.draw("phase_diagram", sweep.isel(coupling=slice(None, None, -1)), **MAP)
+    axes = figure.axes[0]
+    assert axes.get_xscale() == "log"
+    low, high = axes.get_xlim()
+    step = couplings[1] / couplings[0]
+    assert (low, high) == pytest.approx((0.01 / step**0.5, step**0.5), rel=1e-9)
+    straight = figures.draw("phase_diagram", sweep, **MAP)
+    assert np.array_equal(
+        np.ma.filled(axes.collections[0].get_array(), np.nan),
+        np.ma.filled(straight.axes[0].collections[0].get_array(), np.nan),
+        equal_nan=True,
+    )
+
+
+def test_held_axes_are_stated() -> None:
+    field, x = field_sweep(4, 3), {"variable": EPR, "x": "coupling"}
+    figure = figures.draw("cut", field, **x, at={"noise_correlation_length": 0.1, "shift": 0.9})
+    stated = figure.get_suptitle().replace("\n", " ")
+    assert stated == r"at kernel shift $s$ = 1, noise correlation length $\lambda$ = 0"
+    figure = figures.draw("phase_diagram", field, **x)
+    assert figure.get_suptitle() == r"at kernel shift $s$ = 0.5, noise correlation length $\lambda$ = 0.5"
+    four = "4 of 5 values of noise correlation length"
+    assert case("map, four facets").get_suptitle() == four
+
+
+def test_a_series_that_is_not_to_be_seen_says_why(field: xr.Dataset) -> None:
+    figure = figures.draw("cut", field, variable=EPR, x="shift", series="coupling")
+    assert [text.get_text() for text in figure.legends[-1].get_texts()][-1] == "1.1 (unstable)"
+    figure = case("cut, logarithmic")
+    assert figure.legends[-1].get_texts()[0].get_text() == "0 (exactly 0)"
+
+
+def test_an_empty_figure_says_so(field: xr.Dataset) -> None:
+    for kind, options in (("phase_diagram", MAP), ("cut", {"variable": EPR, "x": "coupling"})):
+        figure = figures.draw(kind, unstable_only(field), **options)
+        said = [text.get_text() for text in figure.axes[0].texts]
+        assert any(text.startswith("no estimate") for text in said)
+    (axes,) = figures.draw("calibration", without_theory(field)).axes
+    assert axes.texts[0].get_text().startswith("no $z$-scores")
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "message"),
+    [
+        ("phase_diagramm", {}, "phase_diagramm is no figure; did you mean phase_diagram?"),
+        ("phase_diagram", {**MAP, "colour": "red"}, "phase_diagram: colour is no option of this figure"),
+        ("phase_diagram", {**MAP, "facets": "shift"}, "did you mean facet?"),
+        ("phase_diagram", {"x": "coupling"}, "phase_diagram: variable is missing"),
+        ("phase_diagram", {**MAP, "variable": "entropy_production"}, "did you mean entropy_production_rate?"),
+        (
+            "phase_diagram",
+            {**MAP, "y": "shfit"},
+            "phase_diagram: y = shfit is no axis of this phase diagram; did you mean shift?",
+        ),
+        ("phase_diagram", {**MAP, "y": "coupling"}, "x and y must differ"),
+        ("phase_diagram", {**MAP, "scale": "sqrt"}, "scale = sqrt, expected auto, linear or log"),
+        ("phase_diagram", {**MAP, "at": {"shift": 0.2}}, "at: shift is already an axis of the figure"),
+        ("phase_diagram", {**MAP, "at": {"noise": 0.2}}, "did you mean noise_correlation_length?"),
+        ("phase_diagram", {**MAP, "at": {"noise_correlation_length": "white"}}, "= white, expected a number"),
+        ("cut", {"variable": EPR, "x": "wavenumber"}, "x = wavenumber is no axis of entropy_production_rate"),
+        ("cut", {"variable": EPR, "x": "coupling", "yscale": "symlog"}, "yscale = symlog, expected linear or log"),
+        ("calibration", {"variables": ["site_variance", "epr"]}, "variables: epr is no observable"),
+    ],
+)
+def test_mistakes_are_named_with_their_remedy(
+    field: xr.Dataset, kind: str, options: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ValueError, match=re.escape(message)):
+        figures.draw(kind, field, **options)
+
+
+def test_units_and_labels_are_mathtext() -> None:
+    assert style.unit_text("1") == ""
+    assert style.unit_text("nat / tau") == r"$\mathrm{nat}/\tau$"
+    assert style.unit_text("length^2 / tau") == r"$\mathrm{length}^{2}/\tau$"
+    assert style.label({"long_name": "coupling", "symbol": "g", "units": "1"}, "coupling") == "coupling $g$"
+    assert style.label({}, "noise_amplitude") == "noise amplitude"
+    assert contours.level_text(1e-5) == "$10^{-5}$"

@@ -6,7 +6,7 @@ looked up without matplotlib: it is imported when something is drawn.
 
 import importlib
 import inspect
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -37,7 +37,7 @@ def draw(kind: str, dataset: "xr.Dataset", **options: Any) -> "Figure":
     known = [name for name in parameters if name != "dataset"]
     for name in options:
         if name not in known:
-            raise ValueError(f"{kind}: {name} is no option of this figure{_nearest(name, known)}")
+            raise ValueError(f"{kind}: {name} is no option of this figure{nearest(name, known)}")
     required = [name for name in known if parameters[name].default is inspect.Parameter.empty]
     for name in required:
         if name not in options:
@@ -77,11 +77,17 @@ def save(
 
 def _function(kind: str) -> Any:
     if kind not in FIGURES:
-        raise ValueError(f"{kind} is no figure{_nearest(kind, list(FIGURES))}")
+        raise ValueError(f"{kind} is no figure{nearest(kind, list(FIGURES))}")
     module, name = FIGURES[kind].split(":")
     return getattr(importlib.import_module(module), name)
 
 
-def _nearest(name: str, known: list[str]) -> str:
-    close = get_close_matches(name, known, n=1, cutoff=0.5)
-    return f"; did you mean {close[0]}?" if close else f" (known: {', '.join(known)})"
+def nearest(name: str, known: Iterable[str]) -> str:
+    """The tail of a message: the nearest known name, or all of them.
+
+    >>> nearest("noise", ["coupling", "noise_correlation_length"])
+    '; did you mean noise_correlation_length?'
+    """
+    names = list(known)
+    close = get_close_matches(name, names, n=1, cutoff=0.6) or [other for other in names if name in other]
+    return f"; did you mean {close[0]}?" if close else f"; known: {', '.join(names) or 'none'}"

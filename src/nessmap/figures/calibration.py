@@ -11,9 +11,9 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from scipy import stats
 
-from nessmap.figures import colours, style, zscores
+from nessmap.figures import colours, nearest, style, zscores
 from nessmap.figures.axis import Array
-from nessmap.figures.selection import nearest, observables
+from nessmap.figures.selection import observables
 
 CONFIDENCE = 0.999
 LIMIT, STEP = 5.0, 0.5
@@ -95,17 +95,16 @@ def draw(dataset: xr.Dataset, *, variables: Sequence[str] | None = None) -> Figu
 
 
 def _sheet(count: int) -> tuple[Figure, Axes, list[Axes]]:
-    """A large square for all at once on the left, histograms on the right and below it, in rows of four."""
-    beside = 1 if count == 1 else 2
-    n_row = 2 + max(0, -(-(count - 4) // 4))
+    """A large panel for all at once on the left, histograms in two columns beside it, then in rows of four below."""
+    empty = {tall: 2 * tall - count if count <= 2 * tall else (2 * tall - count) % 4 for tall in (2, 3)}
+    tall = min(empty, key=lambda rows: (empty[rows], rows))
+    n_row = tall + max(0, -(-(count - 2 * tall) // 4))
     figure = style.figure(style.DOUBLE, 1.5 * n_row + 0.45)
     grid = figure.add_gridspec(n_row, 4)
-    common = figure.add_subplot(grid[:2, :2])
+    places: list[Any] = [grid[row, column] for row in range(n_row) for column in range(2 if row < tall else 0, 4)]
     if count <= 2:
-        places: list[Any] = [grid[:2, 2:]] if count == 1 else [grid[0, 2:], grid[1, 2:]]
-    else:
-        places = [grid[row, column] for row in range(n_row) for column in range(2 if row < beside else 0, 4)][:count]
-    return figure, common, [figure.add_subplot(place) for place in places]
+        places = [grid[:2, 2:]] if count == 1 else [grid[0, 2:], grid[1, 2:]]
+    return figure, figure.add_subplot(grid[:tall, :2]), [figure.add_subplot(place) for place in places[:count]]
 
 
 def deviation(z: Array) -> tuple[Array, Array]:

@@ -176,9 +176,12 @@ def draw_z(axes: Axes, line: Curve, index: int, limit: float, shift: float = 0.0
             )
 
 
-def exactly_zero(line: Curve) -> bool:
-    """Zero by a theorem wherever there is a value."""
-    return bool(line.shown.any() and (line.flag[line.shown] == EXACT_ZERO).all())
+def remark(lines: Sequence[Curve], logarithmic: bool) -> str:
+    """Why the legend names a series that is not to be seen."""
+    if all((line.status == UNSTABLE).all() for line in lines):
+        return " (unstable)"
+    zero = [(line.flag[line.shown] == EXACT_ZERO).all() for line in lines if line.shown.any()]
+    return " (exactly 0)" if logarithmic and zero and all(zero) else ""
 
 
 def value_limits(curves: Sequence[Curve], logarithmic: bool) -> Stretch | None:

@@ -94,9 +94,9 @@ def draw(
         style.legend(figure, _kinds(occurs), "outside lower center")
         if picked:
             texts = [chosen.value_text(str(series), i) for i in picked]
-            if yscale == "log":
-                zero = [all(curves.exactly_zero(column[i]) for column in lines) for i in range(len(picked))]
-                texts = [f"{text} (exactly 0)" if nothing else text for text, nothing in zip(texts, zero, strict=True)]
+            texts = [
+                text + curves.remark([column[i] for column in lines], yscale == "log") for i, text in enumerate(texts)
+            ]
             title = ", ".join(filter(None, [chosen.axis(str(series)).label, chosen.part(series, picked)]))
             title = style.wrapped(title, figure.get_figwidth() - 0.3, style.SMALL)
             title = f"{held}\n{title}" if held else title
@@ -126,7 +126,7 @@ def _draw_values(axes: Axes, lines: Sequence[curves.Curve], x: Axis, logarithmic
         occurs["points"] += int(line.shown.sum())
         occurs["short"] += int(line.short.sum())
         own = {end for stretch in line.unstable for end in stretch} - {end for stretch in shared for end in stretch}
-        for end in own:
+        for end in sorted(own):
             if x.edges[0] < end < x.edges[-1]:
                 axes.axvline(
                     end,

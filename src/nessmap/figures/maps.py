@@ -121,6 +121,7 @@ def paint(
 ) -> Counter[str]:
     """Draw one map of `room` inches; how many cells of each kind it has."""
     x, y = across.edges, np.array([-0.5, 0.5]) if up is None else up.edges
+    axes.set_rasterization_zorder(style.PICTURE)
     shown = cell.shown & np.isfinite(values)
     undefined = cell.complete & ~shown & ~cell.zero
     masks = {"zero": cell.zero, "short": shown & (cell.status == SHORT_RUN), "undefined": undefined}
@@ -192,7 +193,9 @@ def legend_entries(occurs: Counter[str], theory_kind: str) -> list[tuple[Any, st
     """Keys of what occurs on the maps, nothing else."""
     entries: list[tuple[Any, str]] = []
     if occurs["theory"]:
-        word = "theory" if theory_kind in ("", "exact") else f"theory ({theory_kind.replace('_', ' ')})"
+        word = (
+            "theory" if theory_kind in ("", "exact") else f"theory ({', '.join(theory_kind.split()).replace('_', ' ')})"
+        )
         entries.append((Line2D([], [], color="white", linewidth=0.8, path_effects=THEORY_RIM), word))
     if occurs["boundary"]:
         entries.append((Line2D([], [], color="black", linewidth=1.9, path_effects=BOUNDARY_RIM), "stability boundary"))
@@ -202,7 +205,7 @@ def legend_entries(occurs: Counter[str], theory_kind: str) -> list[tuple[Any, st
         mark = Line2D([0], [0], **zero_mark(3.6))
         entries.append(((Patch(facecolor=colours.EXACT_ZERO, edgecolor="0.6", linewidth=0.4), mark), "exact zero"))
     if occurs["short"]:
-        entries.append((style.swatch(style.DOTS, colours.batlow()(0.45)), "short run"))
+        entries.append((style.dotted_swatch(colours.batlow()(0.45)), "short run"))
     for word, lines in (style.UNDEFINED, *style.STATUSES.values()):
         if occurs[word]:
             entries.append((style.swatch(lines), word))
@@ -211,7 +214,7 @@ def legend_entries(occurs: Counter[str], theory_kind: str) -> list[tuple[Any, st
 
 def _mesh(axes: Axes, x: Array, y: Array, values: Array, palette: Colormap, norm: Normalize) -> None:
     if np.isfinite(values).any():
-        axes.pcolormesh(x, y, np.ma.masked_invalid(values), cmap=palette, norm=norm, rasterized=True, zorder=1)
+        axes.pcolormesh(x, y, np.ma.masked_invalid(values), cmap=palette, norm=norm, zorder=1)
 
 
 def _robust(values: Array, signed: bool) -> tuple[float, float]:

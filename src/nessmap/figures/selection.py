@@ -1,14 +1,13 @@
 """What a figure shows of a phase diagram: one observable, its axes, and the values at which the other axes are held."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from nessmap.figures import style
+from nessmap.figures import nearest, style
 from nessmap.figures.axis import Array, Axis, axis_of
 
 ABSENT, OK, UNSTABLE, DIVERGED, SHORT_RUN, FAILED, TIMEOUT = range(7)
@@ -99,8 +98,9 @@ class Selection:
 def observables(dataset: xr.Dataset) -> list[str]:
     """Names of the observables of a phase diagram, in the order of the store."""
     names = [str(name) for name in dataset.data_vars]
-    stems = [name.removesuffix("_standard_error").removesuffix("_theory") for name in names]
-    return list(dict.fromkeys(stem for name, stem in zip(names, stems, strict=True) if stem != name))
+    stems = {name: name.removesuffix("_standard_error").removesuffix("_theory") for name in names}
+    found = {stem for name, stem in stems.items() if stem != name}
+    return list(dict.fromkeys(stem for name in names for stem in (name, stems[name]) if stem in found))
 
 
 def select(
@@ -132,6 +132,10 @@ def select(
         if list(used.values()).count(name) > 1:
             raise ValueError(f"{figure}: {' and '.join(used)} must differ, found {', '.join(used.values())}")
     swept = _swept(dataset, variable)
+    wanted = [
+        name for name in dataset.data_vars if str(name).startswith((variable, "leading_rate")) or name == "status"
+    ]
+    dataset = dataset[wanted].load()
     for role, name in used.items():
         if name not in swept:
             raise ValueError(f"{figure}: {role} = {name} is no axis of {variable}{nearest(name, swept)}")
@@ -152,14 +156,6 @@ def select(
             statements.append(style.statement(dataset[name].attrs, name, dataset[name].values[index]))
         dataset = dataset.isel({name: index})
     return Selection(figure, dataset, variable, ", ".join(statements))
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """The tail of an error: the nearest known name, and all of them where they are few."""
-    names = list(known)
-    close = get_close_matches(name, names, n=1, cutoff=0.5)
-    hint = f"; did you mean {close[0]}?" if close else ""
-    return f"{hint} (known: {', '.join(names) or 'none'})" if not close or len(names) <= 6 else hint
 
 
 def pick(count: int, most: int) -> list[int]:

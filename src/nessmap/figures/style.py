@@ -13,6 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, PathPatch
 from matplotlib.path import Path
 from matplotlib.textpath import TextPath
@@ -72,6 +73,7 @@ STATUSES = {  # status: word, hatch on white
 }
 UNDEFINED = ("undefined", "+++++")
 DOTS = "....."  # white on colour: a short run
+PICTURE = 1.2  # what lies lower on a map becomes one picture; its dots as curves would be most of the file
 
 
 @cache
@@ -150,11 +152,11 @@ def wrapped(text: str, length: float, size: float = TEXT) -> str:
     return "\n".join(lines)
 
 
+@cache
 def inches(text: str, size: float = TEXT) -> float:
-    """Width of a line of text [inch]."""
-    with applied():
-        prop = font_manager.FontProperties(family=font(), size=size)
-        return float(TextPath((0, 0), text, prop=prop).get_extents().width) / 72
+    """Width of a line of text [inch], within `applied`."""
+    outline = TextPath((0, 0), text, prop=font_manager.FontProperties(family=font(), size=size)).vertices
+    return float(np.ptp(outline[:, 0])) / 72 if len(outline) else 0.0
 
 
 def value_text(value: object, units: str) -> str:
@@ -197,15 +199,14 @@ def hatch(
               (x_edges[i], y_edges[j + 1]), (x_edges[i], y_edges[j])], closed=True)
         for j, i in zip(rows, columns, strict=True)
     ]  # fmt: skip
-    # Dots as curves would be most of the file.
-    axes.add_patch(PathPatch(Path.make_compound_path(*cells), **hatch_look(kind), rasterized=kind == DOTS))
+    axes.add_patch(PathPatch(Path.make_compound_path(*cells), **hatch_look(kind)))
 
 
-def hatch_look(kind: str, below: Any = "none") -> dict[str, Any]:
-    """Arguments of a patch with one of the hatches; `below` is the colour under white dots."""
+def hatch_look(kind: str) -> dict[str, Any]:
+    """Arguments of a patch with one of the hatches."""
     dots = kind == DOTS
-    face, line = (below, "white") if dots else ("white", colours.HATCH)
-    return {"facecolor": face, "edgecolor": line, "hatch": kind, "linewidth": 0.0, "zorder": 1.5}
+    face, line = ("none", "white") if dots else ("white", colours.HATCH)
+    return {"facecolor": face, "edgecolor": line, "hatch": kind, "linewidth": 0.0, "zorder": 1.1 if dots else 1.5}
 
 
 def legend(
@@ -217,10 +218,10 @@ def legend(
     room = figure.get_figwidth() - 0.2
     needed = [inches(text, SMALL) + 0.45 for _, text in entries]
     columns = len(entries)
-    while columns > 1 and sum(max(needed[i::columns]) for i in range(columns)) > room:
+    while columns > 1 and sum(max(column) for column in np.array_split(needed, columns)) > room:
         columns -= 1
     columns = -(-len(entries) // -(-len(entries) // columns))
-    row = figure.legend(
+    figure.legend(
         [key for key, _ in entries],
         [text for _, text in entries],
         loc=place,
@@ -231,8 +232,6 @@ def legend(
         borderaxespad=0.2,
         **options,
     )
-    for patch in row.get_patches():
-        patch.set_rasterized(patch.get_hatch() == DOTS)
 
 
 def say(axes: Axes, text: str) -> None:
@@ -241,6 +240,14 @@ def say(axes: Axes, text: str) -> None:
     axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", fontsize=SMALL, bbox=box, zorder=6)
 
 
-def swatch(kind: str, below: Any = "none") -> Patch:
-    """Legend key of a hatch."""
-    return Patch(**hatch_look(kind, below))
+def swatch(kind: str) -> Patch:
+    """Legend key of a hatch on white."""
+    return Patch(**hatch_look(kind))
+
+
+def dotted_swatch(colour: Any) -> tuple[Patch, Line2D]:
+    """Legend key of white dots on a colour."""
+    dots = [Path.circle((x, y), 0.13) for x in (-1.2, -0.4, 0.4, 1.2) for y in (-0.4, 0.4)]
+    mark = Line2D([], [], marker=Path.make_compound_path(*dots), markersize=11, color="white", linestyle="none")
+    mark.set_markeredgewidth(0)
+    return Patch(facecolor=colour, linewidth=0), mark
