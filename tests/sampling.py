@@ -31,7 +31,8 @@ def estimates(model, means, dt=0.05, names=None):
     chosen = names or [name for name, o in OBSERVABLES.items() if o.defined_for(type(model))]
     return {
         name: jackknife(
-            lambda m, o=OBSERVABLES[name]: o.finalize(model, dt, m), {need: means[need] for need in OBSERVABLES[name].needs}
+            lambda m, o=OBSERVABLES[name]: o.finalize(model, dt, m),
+            {need: means[need] for need in OBSERVABLES[name].needs},
         )
         for name in chosen
     }

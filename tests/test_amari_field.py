@@ -92,7 +92,9 @@ def test_reference_values_of_the_travelling_instability():
     assert stability.kind == "travelling"
     assert stability.wavenumber == pytest.approx(values["k_star"], rel=DIGITS)
     for distance, key in ((0.9, "epr_0p9gc"), (0.99, "epr_0p99gc"), (0.999, "epr_0p999gc")):
-        rate = AmariField(coupling=distance * critical, shift=0.3, **SHIFTED_HAT).theory()["entropy_production_rate"].value
+        rate = (
+            AmariField(coupling=distance * critical, shift=0.3, **SHIFTED_HAT).theory()["entropy_production_rate"].value
+        )
         # the 12 digits of the coupling leave gamma* = 1 - g/g_c with 1e-12 / (1 - g/g_c)
         assert rate == pytest.approx(values[key], rel=max(DIGITS, 1e-11 / (1 - distance)))
     symmetric = AmariField(coupling=2 * values["symmetric_g_c"], **SHIFTED_HAT).stability()
@@ -112,7 +114,9 @@ CONTINUUM = {
     "exponential": lambda k, w: 1 / (1 + (k * w) ** 2),
     "difference_of_gaussians": lambda k, w: np.exp(-((k * w) ** 2) / 2) - 0.5 * np.exp(-((k * 1.4) ** 2) / 2),
     "wizard_hat": lambda k, w: (k * w) ** 2 / (1 + (k * w) ** 2) ** 2,
-    "damped_oscillation": lambda k, w: (1 + 0.4**2) ** 2 / ((0.4**2 + 1) ** 2 + 2 * (0.4**2 - 1) * (k * w) ** 2 + (k * w) ** 4),
+    "damped_oscillation": lambda k, w: (
+        (1 + 0.4**2) ** 2 / ((0.4**2 + 1) ** 2 + 2 * (0.4**2 - 1) * (k * w) ** 2 + (k * w) ** 4)
+    ),
     "one_sided_exponential": lambda k, w: 1 / (1 + 1j * k * w),
 }
 
@@ -214,7 +218,9 @@ def test_mode_sums_agree_with_the_matrix_theory(model):
     for name, prediction in model.theory().items():
         if name in general and name != "mutual_information":
             assert prediction.value == pytest.approx(general[name].value, rel=1e-9, abs=1e-12)
-    np.testing.assert_allclose(model.local_mean_weights, LinearModel.local_mean_weights.func(model), rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(
+        model.local_mean_weights, LinearModel.local_mean_weights.func(model), rtol=1e-9, atol=1e-9
+    )
     np.testing.assert_allclose(model.path_weights, LinearModel.path_weights.func(model), rtol=1e-9, atol=1e-9)
     assert model.path_entropy_production_rate(0.1) == pytest.approx(
         LinearModel.path_entropy_production_rate(model, 0.1), rel=1e-9, abs=1e-12

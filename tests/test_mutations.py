@@ -9,15 +9,21 @@ from functools import cached_property
 
 import numpy as np
 import pytest
-from sampling import expectations, group_means, z_scores
 from scipy import stats
 
 from nessmap.model import Stepper
 from nessmap.models.amari_field import AmariField
-from nessmap.protocols import PROTOCOLS
+from sampling import expectations, group_means, z_scores
 
 DT, DURATION, FACTOR = 0.05, 3000.0, 1.02
-RIGHT = {"coupling": 0.8, "shift": 0.8, "kernel_width": 0.7, "n_site": 16, "length": 6.0, "noise_correlation_length": 0.5}
+RIGHT = {
+    "coupling": 0.8,
+    "shift": 0.8,
+    "kernel_width": 0.7,
+    "n_site": 16,
+    "length": 6.0,
+    "noise_correlation_length": 0.5,
+}
 SEEN, BLIND = True, False
 EPR, PATH, VARIANCE, STRUCTURE, INFORMATION = OBSERVABLES = (
     "entropy_production_rate",
@@ -93,7 +99,9 @@ MUTATIONS = {
 
 def p_values(model, key):
     """Smallest two-sided p by observable, times the number of scores, against the right model's expectations."""
-    scores = z_scores(model, expectations(AmariField(**RIGHT), DT), group_means(model, dt=DT, duration=DURATION, key=key), DT)
+    scores = z_scores(
+        model, expectations(AmariField(**RIGHT), DT), group_means(model, dt=DT, duration=DURATION, key=key), DT
+    )
     return {name: min(1.0, 2 * stats.t(15).sf(np.abs(z).max()) * len(z)) for name, z in scores.items()}
 
 

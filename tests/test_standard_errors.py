@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from sampling import estimates, group_means
 
 from nessmap.models.amari_field import AmariField
 from nessmap.theory import gaussian
+from sampling import estimates, group_means
 
 DT, DURATION, LANES, RUNS = 0.05, 20.0, 128, 100
 MODEL = AmariField(n_site=8, length=8.0, kernel_width=1.2, shift=0.7, coupling=0.6)
@@ -17,7 +17,14 @@ def runs():
 
 
 @pytest.mark.parametrize(
-    "name", ["entropy_production_rate", "entropy_production_rate_path", "site_variance", "structure_factor", "mutual_information"]
+    "name",
+    [
+        "entropy_production_rate",
+        "entropy_production_rate_path",
+        "site_variance",
+        "structure_factor",
+        "mutual_information",
+    ],
 )
 def test_standard_error_equals_the_spread_over_runs(runs, name):
     values = np.array([run[name].value for run in runs])

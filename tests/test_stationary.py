@@ -2,13 +2,13 @@
 
 import numpy as np
 import pytest
-from sampling import trajectory
 
 from nessmap.kernels.random import PURPOSE_STEP, standard_normals
 from nessmap.models.amari_field import AmariField
 from nessmap.models.linear_langevin import LinearLangevin
 from nessmap.protocols import PROTOCOLS
 from nessmap.theory import gaussian
+from sampling import trajectory
 
 DENSE = LinearLangevin(
     drift_matrix=((-1.0, 0.8, 0.1), (-0.6, -1.2, 0.3), (0.4, -0.2, -0.7)),

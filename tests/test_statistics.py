@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sampling import trajectory
 from scipy import stats
 
 from nessmap.models.amari_field import AmariField
@@ -12,6 +11,7 @@ from nessmap.models.linear_langevin import LinearLangevin
 from nessmap.statistics import N_GROUP, STATISTICS
 from nessmap.statistics.calibration import calibration
 from nessmap.statistics.jackknife import jackknife
+from sampling import trajectory
 
 MODELS = [AmariField(n_site=8, length=8.0, kernel_width=1.2, shift=0.7), LinearLangevin()]
 
@@ -36,7 +36,9 @@ def test_jackknife_of_a_mean_is_the_mean_and_its_standard_error(values):
     scale = 1e-12 * (1 + np.abs(values).max())
     assert estimate.value == pytest.approx(np.mean(values), abs=scale)
     # a difference of nearly equal numbers: half of the digits are left
-    assert estimate.standard_error == pytest.approx(np.std(values, ddof=1) / np.sqrt(N_GROUP), rel=1e-9, abs=1e4 * scale)
+    assert estimate.standard_error == pytest.approx(
+        np.std(values, ddof=1) / np.sqrt(N_GROUP), rel=1e-9, abs=1e4 * scale
+    )
 
 
 def test_jackknife_removes_the_bias_of_a_quadratic_function_exactly():

@@ -160,6 +160,11 @@ class AmariField(LinearModel):
         """Wavenumber index of each coordinate: 0, 1, 1, 2, 2, ..."""
         return (np.arange(self.n_site) + 1) // 2
 
+    @property
+    def mode_multiplicity(self) -> Array:
+        """Coordinates per wavenumber: 2 for k and -k together, 1 where they are the same."""
+        return np.bincount(self._mode_of).astype(float)
+
     @cached_property
     def _pairs(self) -> tuple[Indices, Indices]:
         """Cosine and sine coordinates of the wavenumbers that have both."""
@@ -243,7 +248,7 @@ class AmariField(LinearModel):
         squares = moments[..., : self.n_site]
         power = np.zeros((*moments.shape[:-1], self.n_site // 2 + 1))
         np.add.at(power, (..., self._mode_of), squares)  # type: ignore[arg-type]  # an ellipsis is a valid index
-        return power / np.bincount(self._mode_of)
+        return power / self.mode_multiplicity
 
     def covariance_of(self, moments: Array) -> Array:
         """Site covariance; a homogeneous field's depends on the distance alone."""
@@ -290,6 +295,7 @@ class AmariField(LinearModel):
         predictions = {
             "entropy_production_rate": rate,
             "entropy_production_rate_path": rate,
+            "entropy_production_per_mode": self.mode_multiplicity * self.modes.rotation**2 / self.modes.decay,
             "site_variance": float(self.power[self._mode_of].mean()),
             "structure_factor": self.power,
             "mutual_information": float(self.mutual_information(self._toeplitz(self.power))),

@@ -90,3 +90,47 @@ def implied_diffusion(drift: Array, covariance: Array) -> Array:
     """D = -(A S + S A^T)/2, (..., w, w): the diffusion that makes S stationary; docs/theory.md (3)."""
     flux = drift @ covariance
     return -(flux + _transposed(flux)) / 2
+
+
+def _part(matrices: Array, rows: list[int], columns: list[int]) -> Array:
+    return matrices[..., rows, :][..., :, columns]
+
+
+def mutual_information(covariance: Array, a: list[int], b: list[int]) -> Array:
+    """I(a; b) per block, (...) [nat]; docs/theory.md (23).
+
+    >>> round(float(mutual_information(np.array([[[1.0, 0.6], [0.6, 1.0]]]), [0], [1])[0]), 12)
+    0.223143551314
+    """
+    explained = np.linalg.solve(_part(covariance, a, a), _part(covariance, a, b))
+    given = np.linalg.solve(_part(covariance, b, b), _part(covariance, b, a))
+    return np.asarray(-0.5 * np.linalg.slogdet(np.eye(len(a)) - explained @ given)[1])
+
+
+def information_flow(drift: Array, covariance: Array, a: list[int], b: list[int]) -> Array:
+    """Flow of a per block, tr[(S^-1)_ba (D + Q)_ab] with D + Q = -A S, (...) [nat/time]; docs/theory.md (24)."""
+    inverse = np.linalg.inv(covariance)
+    flux = -(drift @ covariance)
+    return np.asarray(np.einsum("...ij,...ji->...", _part(inverse, b, a), _part(flux, a, b)))
+
+
+def local_entropy_production(drift: Array, covariance: Array, diffusion: Array, a: list[int]) -> Array:
+    """tr[D_aa^-1 (Q S^-1 Q^T)_aa] per block, (...) [k_B/time]; D_ab = 0; docs/theory.md (26)."""
+    flux = -(drift @ covariance)
+    circulation = (flux - _transposed(flux)) / 2
+    spread = circulation @ np.linalg.solve(covariance, _transposed(circulation))
+    return np.asarray(np.trace(np.linalg.solve(_part(diffusion, a, a), _part(spread, a, a)), axis1=-2, axis2=-1))
+
+
+def transfer_entropy_rate(drift: Array, diffusion: Array, source: int, target: int) -> Array:
+    """Rate per block of two coordinates, (...) [nat/time]; the Riccati equation (28) of docs/theory.md is quadratic there.
+
+    >>> drift = np.array([[[-1.0, 0.0], [1.0, -1.0]]])
+    >>> round(float(transfer_entropy_rate(drift, np.eye(2)[None], 0, 1)[0]), 12)  # (sqrt(2) - 1) / 2
+    0.207106781187
+    """
+    own, reach = drift[..., source, source], drift[..., target, source]
+    noise = diffusion[..., source, source] / diffusion[..., target, target]
+    # (own + sqrt(own^2 + reach^2 noise)) / 2 without the cancellation at weak coupling
+    root = np.sqrt(own**2 + reach**2 * noise)
+    return np.asarray(np.where(own < 0, reach**2 * noise / (root - own), own + root) / 2)

@@ -1,0 +1,164 @@
+"""Linear models that fall apart into small independent blocks: the modes of a homogeneous field with several components."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from functools import cached_property
+from typing import ClassVar
+
+import numpy as np
+
+from nessmap.model import Array, Prediction, Stability, Stepper
+from nessmap.models.linear import Indices, LinearModel
+from nessmap.theory import blocks
+
+
+class BlockModel(LinearModel):
+    """A linear model given block by block; every block has the same width w and takes the same part in the partition."""
+
+    kernel_file: ClassVar[str] = "linear_blocks"
+
+    @property
+    @abstractmethod
+    def members(self) -> Indices:
+        """Coordinates of each block, (n_block, w)."""
+
+    @property
+    @abstractmethod
+    def block_drift(self) -> Array:
+        """A of each block, (n_block, w, w) [1/time]."""
+
+    @property
+    @abstractmethod
+    def block_diffusion(self) -> Array:
+        """D of each block, (n_block, w, w) [x^2/time]."""
+
+    @property
+    @abstractmethod
+    def sides(self) -> tuple[list[int], list[int]]:
+        """Positions within a block of the two sides of the partition."""
+
+    def _whole(self, matrices: Array) -> Array:
+        whole = np.zeros((self.n_dim, self.n_dim))
+        whole[self.members[:, :, None], self.members[:, None, :]] = matrices
+        return whole
+
+    @cached_property
+    def linear_drift(self) -> Array:
+        return self._whole(self.block_drift)
+
+    @cached_property
+    def linear_diffusion(self) -> Array:
+        return self._whole(self.block_diffusion)
+
+    @cached_property
+    def correlated_pairs(self) -> tuple[Indices, Indices]:
+        first, second = np.triu_indices(self.members.shape[1])
+        return self.members[:, first].ravel(), self.members[:, second].ravel()
+
+    @cached_property
+    def block_covariance(self) -> Array:
+        """Stationary S of each block, (n_block, w, w)."""
+        return blocks.stationary_covariance(self.block_drift, self.block_diffusion)
+
+    @cached_property
+    def stationary_covariance(self) -> Array:
+        return self._whole(self.block_covariance)
+
+    @cached_property
+    def _antisymmetric_force(self) -> Array:
+        force = np.linalg.solve(self.block_diffusion, self.block_drift)
+        return (force - np.swapaxes(force, 1, 2)) / 2
+
+    @cached_property
+    def local_mean_weights(self) -> Array:
+        weight = np.swapaxes(self._antisymmetric_force, 1, 2) @ self.block_drift
+        weight = (weight + np.swapaxes(weight, 1, 2)) / 2
+        first, second = np.triu_indices(self.members.shape[1])
+        return (np.where(first == second, 1.0, 2.0) * weight[:, first, second]).ravel()
+
+    @cached_property
+    def path_weights(self) -> Array:
+        first, second = self.lagged_pairs
+        return self._whole(self._antisymmetric_force)[second, first]
+
+    def path_entropy_production_rate(self, dt: float) -> float:
+        step, _ = blocks.propagator(self.block_drift, self.block_diffusion, dt)
+        return float(np.einsum("bij,bjk,bik->", self._antisymmetric_force, self.block_covariance, step) / dt)
+
+    def stepper(self, dt: float) -> Stepper:
+        # imported here so that planning a sweep does not load numba
+        from nessmap.kernels.linear_blocks import advance
+
+        step, noise = blocks.propagator(self.block_drift, self.block_diffusion, dt)
+        return Stepper(advance, (self.members, step, np.linalg.cholesky(noise)))
+
+    def stationary_sample(self, normals: Array) -> Array:
+        sample = np.empty_like(normals)
+        factor = np.linalg.cholesky(self.block_covariance)
+        sample[self.members] = np.einsum("bij,bjl->bil", factor, normals[self.members])
+        return sample
+
+    def block_moments(self, moments: Array) -> Array:
+        """Covariance of each block, (..., n_block, w, w), from second moments (..., n_pair)."""
+        width = self.members.shape[1]
+        first, second = np.triu_indices(width)
+        per_block = moments.reshape(*moments.shape[:-1], len(self.members), len(first))
+        matrices = np.empty((*per_block.shape[:-1], width, width))
+        matrices[..., first, second] = per_block
+        matrices[..., second, first] = per_block
+        return matrices
+
+    def block_lagged_moments(self, moments: Array) -> Array:
+        """<x_i(t + dt) x_j(t)> of each block, (..., n_block, w, w), from lagged moments (..., n_lagged_pair)."""
+        width, n_block = self.members.shape[1], len(self.members)
+        first, second = np.triu_indices(width)
+        apart = first != second
+        forward = moments[..., : n_block * len(first)].reshape(*moments.shape[:-1], n_block, len(first))
+        backward = moments[..., n_block * len(first) :].reshape(*moments.shape[:-1], n_block, int(apart.sum()))
+        matrices = np.empty((*forward.shape[:-1], width, width))
+        matrices[..., second, first] = forward  # the second coordinate is the later one
+        matrices[..., first[apart], second[apart]] = backward
+        return matrices
+
+    def covariance_of(self, moments: Array) -> Array:
+        matrices = self.block_moments(moments)
+        whole = np.zeros((*moments.shape[:-1], self.n_dim, self.n_dim))
+        whole[..., self.members[:, :, None], self.members[:, None, :]] = matrices
+        return whole
+
+    def mutual_information(self, covariance: Array) -> Array:
+        """Between the sides of the partition; blocks are independent, so theirs add up."""
+        matrices = covariance[..., self.members[:, :, None], self.members[:, None, :]]
+        return blocks.mutual_information(matrices, *self.sides).sum(axis=-1)
+
+    def stability(self) -> Stability:
+        rates = np.linalg.eigvals(self.block_drift)
+        leading = np.unravel_index(np.argmax(rates.real), rates.shape)
+        oscillates = abs(rates[leading].imag) > 0
+        return Stability(float(rates[leading].real), *self.kind_of(int(leading[0]), bool(oscillates)))
+
+    @abstractmethod
+    def kind_of(self, block: int, oscillates: bool) -> tuple[str, float]:
+        """Kind and wavenumber of an instability that starts in a block."""
+
+    def theory(self) -> dict[str, Prediction]:
+        drift, diffusion, covariance = self.block_drift, self.block_diffusion, self.block_covariance
+        rate = float(blocks.entropy_production_rate(drift, diffusion).sum())
+        a, b = self.sides
+        values = {
+            "entropy_production_rate": rate,
+            "entropy_production_rate_path": rate,
+            "site_variance": float(np.trace(covariance, axis1=1, axis2=2).sum() / self.n_dim),
+            "mutual_information": float(blocks.mutual_information(covariance, a, b).sum()),
+            "transfer_entropy_rate": float(blocks.transfer_entropy_rate(drift, diffusion, a[0], b[0]).sum()),
+            "transfer_entropy_rate_back": float(blocks.transfer_entropy_rate(drift, diffusion, b[0], a[0]).sum()),
+            "information_flow": float(blocks.information_flow(drift, covariance, a, b).sum()),
+            "entropy_production_rate_first": float(
+                blocks.local_entropy_production(drift, covariance, diffusion, a).sum()
+            ),
+            "entropy_production_rate_second": float(
+                blocks.local_entropy_production(drift, covariance, diffusion, b).sum()
+            ),
+        }
+        return {name: Prediction(value, "exact", "docs/theory.md, sums over modes") for name, value in values.items()}
