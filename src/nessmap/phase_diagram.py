@@ -16,18 +16,19 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
 from nessmap import __version__, identity
 from nessmap.executors import Map
 from nessmap.model import Array, Model, ParameterError
 from nessmap.models import MODELS
-from nessmap.observables import OBSERVABLES
+from nessmap.observables import OBSERVABLES, Observable
 from nessmap.simulate import Status
 from nessmap.statistics.jackknife import jackknife
 from nessmap.sweep import Sweep
 
 CONVENTIONS = "nessmap-1 (after CF)"
-FLAGS = {"estimate": 0, "exact_zero": 1, "undefined": 2}
+FLAGS = {"estimate": 0, "exact_zero": 1, "undefined": 2, "no_run": 3}
 CORRELATION_TIMES = 1000  # of the slowest mode, all lanes together: below, errors of variances are not calibrated
 LINE_POINTS = 10  # theory lines: points per step of the grid
 _POINTS_PER_TASK = 50
@@ -149,6 +150,7 @@ def _add_observable(
     dataset: xr.Dataset, sweep: Sweep, dims: tuple[str, ...], name: str, evaluated: Sequence[Values]
 ) -> None:
     observable = OBSERVABLES[name]
+    sides = dict(zip(("first", "second"), sweep.points[0].model.partition, strict=False))
     shape = sweep.shape
     tail: tuple[str, ...] = ()
     if observable.dimension:
@@ -165,34 +167,38 @@ def _add_observable(
                 where = np.searchsorted(coordinate, np.round(values[f"{name}:coordinate"], 12)) if tail else ()
                 column[(i, *([where] if tail else []))] = values[f"{name}{part}"]
         columns[part] = column.reshape(shape)
-    flag = _flags(columns)
+    run = np.isin(dataset["status"].values, (Status.ok, Status.short_run)).reshape(sweep.shape + (1,) * len(tail))
+    flag = _flags(columns, run)
     with np.errstate(divide="ignore", invalid="ignore"):
         z = (columns[""] - columns["_expected"]) / columns["_standard_error"]
     columns["_z"] = np.where(flag == FLAGS["estimate"], z, np.nan)
     kinds = sorted({str(v[f"{name}:kind"]) for v in evaluated if f"{name}:kind" in v})
     for part, column in columns.items():
-        dataset[name + part] = xr.Variable((*dims, *tail), column, _observable_attributes(name, part, kinds))
+        dataset[name + part] = xr.Variable((*dims, *tail), column, _attributes_of(observable, sides, part, kinds))
     dataset[f"{name}_flag"] = xr.Variable(
         (*dims, *tail),
         flag.astype(np.int8),
         {
             "flag_values": list(FLAGS.values()),
             "flag_meanings": " ".join(FLAGS),
-            "long_name": f"flag of {observable.long_name}",
+            "long_name": f"flag of {observable.long_name.format(**sides)}",
         },
     )
 
 
-def _flags(columns: Mapping[str, Array]) -> Array:
+def _flags(columns: Mapping[str, Array], run: NDArray[np.bool_]) -> Array:
     """exact_zero: estimate and expectation vanish by a theorem; undefined: there was a run, but no number came out."""
     value, expected = columns[""], columns["_expected"]
     zero = (value == 0) & (expected == 0)
     undefined = np.isnan(value) | ~(columns["_standard_error"] > 0)
-    return np.where(zero, FLAGS["exact_zero"], np.where(undefined, FLAGS["undefined"], FLAGS["estimate"]))
+    choices = {"no_run": ~run, "exact_zero": zero, "undefined": undefined}
+    conditions = [np.broadcast_to(condition, value.shape) for condition in choices.values()]
+    return np.select(conditions, [FLAGS[name] for name in choices], FLAGS["estimate"])
 
 
-def _observable_attributes(name: str, part: str, kinds: Sequence[str]) -> dict[str, Any]:
-    observable = OBSERVABLES[name]
+def _attributes_of(
+    observable: Observable[Any], sides: Mapping[str, str], part: str, kinds: Sequence[str]
+) -> dict[str, Any]:
     words = {
         "": "{}",
         "_standard_error": "standard error of {}",
@@ -202,14 +208,16 @@ def _observable_attributes(name: str, part: str, kinds: Sequence[str]) -> dict[s
     }
     attributes: dict[str, Any] = {
         "units": "1" if part == "_z" else observable.units,
-        "long_name": words[part].format(observable.long_name),
+        "long_name": words[part].format(observable.long_name.format(**sides)),
         "references": observable.source,
     }
     if part in ("_theory", "_expected"):
         attributes["theory_kind"] = " ".join(kinds)
     if part == "":
         attributes |= {"symbol": observable.symbol, "signed": int(observable.signed), "theory_kind": " ".join(kinds)}
-        attributes["ancillary_variables"] = " ".join(name + other for other in (*_PARTS[1:], "_flag")) + " status"
+        attributes["ancillary_variables"] = (
+            " ".join(observable.name + other for other in (*_PARTS[1:], "_flag")) + " status"
+        )
     if part == "_z":
         attributes["comment"] = (
             "(value - expected) / standard error; Student t with 15 degrees of freedom where theory is exact"

@@ -29,10 +29,14 @@ class _Fitted(Observable[BlockModel]):
     def finalize(self, model: BlockModel, dt: float, means: Mapping[str, Array]) -> Array:
         covariance = model.block_moments(means["covariance"])
         drift = blocks.fitted_drift(covariance, model.block_lagged_moments(means["lagged_covariance"]), dt)
-        return np.asarray(self.per_block(model, drift, covariance).sum(axis=-1))
+        diffusion = blocks.implied_diffusion(drift, covariance)
+        # a run of few correlation times may imply a negative diffusion: no number is better than a wrong one
+        impossible = (np.diagonal(diffusion, axis1=-2, axis2=-1) <= 0).any(axis=-1)
+        diffusion = np.where(impossible[..., None, None], np.nan, diffusion)
+        return np.asarray(self.per_block(model, drift, diffusion, covariance).sum(axis=-1))
 
     @abstractmethod
-    def per_block(self, model: BlockModel, drift: Array, covariance: Array) -> Array:
+    def per_block(self, model: BlockModel, drift: Array, diffusion: Array, covariance: Array) -> Array:
         """The observable of each block, (..., n_block)."""
 
 
@@ -40,13 +44,13 @@ class InformationFlow(_Fitted):
     """tr[(S^-1)_ba (D + Q)_ab]: how fast the first side's moves raise the mutual information; positive where it learns."""
 
     name: ClassVar[str] = "information_flow"
-    long_name: ClassVar[str] = "information flow of the first side"
+    long_name: ClassVar[str] = "information flow of the {first} side"
     symbol: ClassVar[str] = r"\dot I_1"
     units: ClassVar[str] = "nat / time"
     source: ClassVar[str] = "docs/theory.md (24); Horowitz & Esposito, Phys. Rev. X 4, 031015 (2014)"
     signed: ClassVar[bool] = True
 
-    def per_block(self, model: BlockModel, drift: Array, covariance: Array) -> Array:
+    def per_block(self, model: BlockModel, drift: Array, diffusion: Array, covariance: Array) -> Array:
         return blocks.information_flow(drift, covariance, *model.sides)
 
 
@@ -54,14 +58,13 @@ class LocalEntropyProduction(_Fitted):
     """tr[D_aa^-1 (Q S^-1 Q^T)_aa] of the first side a; with the second side's it adds up to the entropy production rate."""
 
     name: ClassVar[str] = "entropy_production_rate_first"
-    long_name: ClassVar[str] = "entropy production rate of the first side"
+    long_name: ClassVar[str] = "entropy production rate of the {first} side"
     symbol: ClassVar[str] = r"\dot\Sigma_1"
     units: ClassVar[str] = "k_B / time"
     source: ClassVar[str] = "docs/theory.md (26); Horowitz & Esposito, Phys. Rev. X 4, 031015 (2014)"
     side: ClassVar[int] = 0
 
-    def per_block(self, model: BlockModel, drift: Array, covariance: Array) -> Array:
-        diffusion = blocks.implied_diffusion(drift, covariance)
+    def per_block(self, model: BlockModel, drift: Array, diffusion: Array, covariance: Array) -> Array:
         return blocks.local_entropy_production(drift, covariance, diffusion, model.sides[self.side])
 
 
@@ -69,7 +72,7 @@ class SecondLocalEntropyProduction(LocalEntropyProduction):
     """The same of the second side."""
 
     name: ClassVar[str] = "entropy_production_rate_second"
-    long_name: ClassVar[str] = "entropy production rate of the second side"
+    long_name: ClassVar[str] = "entropy production rate of the {second} side"
     symbol: ClassVar[str] = r"\dot\Sigma_2"
     side: ClassVar[int] = 1
 
@@ -78,22 +81,22 @@ class TransferEntropyRate(_Fitted):
     """Rate at which the first side's past predicts the second side beyond its own past: blocks of two coordinates."""
 
     name: ClassVar[str] = "transfer_entropy_rate"
-    long_name: ClassVar[str] = "transfer entropy rate from the first side"
+    long_name: ClassVar[str] = "transfer entropy rate from the {first} to the {second} side"
     symbol: ClassVar[str] = r"T_{1\to 2}"
     units: ClassVar[str] = "nat / time"
     source: ClassVar[str] = "docs/theory.md (28), (29)"
     forward: ClassVar[bool] = True
 
-    def per_block(self, model: BlockModel, drift: Array, covariance: Array) -> Array:
+    def per_block(self, model: BlockModel, drift: Array, diffusion: Array, covariance: Array) -> Array:
         (first,), (second,) = model.sides
         source, target = (first, second) if self.forward else (second, first)
-        return blocks.transfer_entropy_rate(drift, blocks.implied_diffusion(drift, covariance), source, target)
+        return blocks.transfer_entropy_rate(drift, diffusion, source, target)
 
 
 class TransferEntropyRateBack(TransferEntropyRate):
     """The other way: from the second side to the first."""
 
     name: ClassVar[str] = "transfer_entropy_rate_back"
-    long_name: ClassVar[str] = "transfer entropy rate to the first side"
+    long_name: ClassVar[str] = "transfer entropy rate from the {second} to the {first} side"
     symbol: ClassVar[str] = r"T_{2\to 1}"
     forward: ClassVar[bool] = False

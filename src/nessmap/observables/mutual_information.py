@@ -15,7 +15,7 @@ class MutualInformation(Observable[LinearModel]):
 
     name: ClassVar[str] = "mutual_information"
     model_class: ClassVar[type] = LinearModel
-    long_name: ClassVar[str] = "mutual information between the halves"
+    long_name: ClassVar[str] = "mutual information of the {first} and {second} side"
     symbol: ClassVar[str] = "I"
     units: ClassVar[str] = "nat"
     source: ClassVar[str] = (

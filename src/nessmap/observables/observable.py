@@ -16,7 +16,7 @@ class Observable(ABC, Generic[ModelT]):
 
     name: ClassVar[str]
     model_class: ClassVar[type]
-    long_name: ClassVar[str]
+    long_name: ClassVar[str]  # {first} and {second} stand for the sides of the model's partition
     symbol: ClassVar[str]
     units: ClassVar[str]
     source: ClassVar[str]
