@@ -14,13 +14,10 @@ import numpy as np
 import xarray as xr
 
 from nessmap.model import Array
-from nessmap.points import Entry, PointLog
+from nessmap.points import Entry, PointLog, outcome
 from nessmap.simulate import RESTART_STATE, Status
 from nessmap.statistics import N_GROUP
 from nessmap.sweep import Point, Sweep
-
-# what decides a point whose records disagree, worst first
-_WORST_FIRST = (Status.absent, Status.failed, Status.diverged, Status.timeout, Status.unstable, Status.ok)
 
 
 class MissingRecords(RuntimeError):
@@ -31,27 +28,31 @@ def assemble(sweep: Sweep, folder: Path, manifests: Sequence[Path]) -> xr.Datase
     """Group means of every point, from the log. Raises MissingRecords, with the remedy, if a vouched record is not there."""
     point_log = PointLog(folder)
     index = point_log.scan(sweep.settings.model)
-    _check_manifests(index, manifests, point_log)
-    entries = [[[index.get(name.key) for name in unit.record_names()] for unit in point.units] for point in sweep.points]
-    wanted = [e for point in entries for unit in point for e in unit if e and e.name.statistic != RESTART_STATE]
+    vouched = {key for path in manifests for keys in json.loads(path.read_text())["points"].values() for key in keys}
+    _require(sweep, point_log, len(vouched - index.keys()), len(vouched))
+    entries = [
+        [[index.get(name.key) for name in unit.record_names()] for unit in point.units] for point in sweep.points
+    ]
+    wanted = [
+        e for point in entries for unit in point for e in unit if e and e.array and e.name.statistic != RESTART_STATE
+    ]
     arrays = {entry.name.key: array for entry, array in point_log.read(wanted)}
-    if point_log.damaged:
-        raise MissingRecords(_remedy(f"{len(point_log.damaged)} damaged segments were set aside in {point_log.damaged[0].parent}"))
+    _require(sweep, point_log, len(wanted) - len(arrays), len(wanted))
     means = [_group_means(point, units, arrays) for point, units in zip(sweep.points, entries, strict=True)]
     flat = [[entry for unit in point for entry in unit] for point in entries]
     return _dataset(sweep, means, flat)
 
 
-def _check_manifests(index: Mapping[str, Entry], manifests: Sequence[Path], point_log: PointLog) -> None:
-    vouched = {key for path in manifests for keys in json.loads(path.read_text())["points"].values() for key in keys}
-    missing = len(vouched - index.keys())
-    if missing:
-        aside = f" ({len(point_log.damaged)} damaged segments were set aside)" if point_log.damaged else ""
-        raise MissingRecords(_remedy(f"{missing} of {len(vouched)} records in the manifests are not in {point_log.folder}{aside}"))
-
-
-def _remedy(problem: str) -> str:
-    return f"{problem}; compute them again with: snakemake --forcerun simulate"
+def _require(sweep: Sweep, point_log: PointLog, n_missing: int, n_record: int) -> None:
+    if not n_missing:
+        return
+    aside = f" (damaged segments set aside: {len(point_log.damaged)})" if point_log.damaged else ""
+    results = point_log.folder.parent
+    command = f"nessmap simulate {sweep.command}" + (f" --results {results}" if results != Path("results") else "")
+    raise MissingRecords(
+        f"{sweep.name}: {n_missing} of {n_record} records are not in {point_log.folder}{aside}; "
+        f"compute them with: {command}, then repeat this"
+    )
 
 
 def _group_means(
@@ -70,7 +71,9 @@ def _group_means(
     return {name: total / (point.units[0].n_step * lanes_per_group) for name, total in sums.items()}
 
 
-def _dataset(sweep: Sweep, means: Sequence[dict[str, Array] | None], entries: Sequence[Sequence[Entry | None]]) -> xr.Dataset:
+def _dataset(
+    sweep: Sweep, means: Sequence[dict[str, Array] | None], entries: Sequence[Sequence[Entry | None]]
+) -> xr.Dataset:
     n_point = len(means)
     dataset = xr.Dataset(attrs={"sweep": sweep.name, "model": sweep.settings.model})
     for statistic in sweep.statistics:
@@ -81,25 +84,17 @@ def _dataset(sweep: Sweep, means: Sequence[dict[str, Array] | None], entries: Se
         for i, array in present.items():
             padded[i, : len(array)] = array
         dataset[statistic] = (("point", f"{statistic}_entry", "group"), padded)
-    dataset["status"] = ("point", [_status(point) for point in entries])
+    became = [outcome(point) for point in entries]
+    dataset["status"] = ("point", [int(status) for status, _ in became])
     dataset["wall_time"] = ("point", [_wall_time(point) for point in entries], {"units": "s"})
-    dataset["message"] = ("point", np.array([_message(point) for point in entries], object))
+    dataset["message"] = ("point", np.array([message for _, message in became], object))
     dataset["key"] = ("point", np.array([point.key for point in sweep.points], object))  # object: text of any length
     return dataset
-
-
-def _status(entries: Iterable[Entry | None]) -> int:
-    found = {entry.status if entry else Status.absent for entry in entries}
-    return int(next(status for status in _WORST_FIRST if status in found))
 
 
 def _wall_time(entries: Iterable[Entry | None]) -> float:
     """Seconds over all units; the records of a unit share its time."""
     return sum({entry.name[:3]: entry.wall_time for entry in entries if entry}.values())
-
-
-def _message(entries: Iterable[Entry | None]) -> str:
-    return next((entry.message for entry in entries if entry and entry.message), "")
 
 
 def write_store(dataset: xr.Dataset, path: Path) -> None:
@@ -109,8 +104,12 @@ def write_store(dataset: xr.Dataset, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     shutil.rmtree(partial, ignore_errors=True)
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Consolidated metadata is currently not part")  # zarr 3 and xarray agree on it
-        encoding: dict[str, Any] = {str(name): {"chunks": array.shape or None} for name, array in dataset.variables.items() if array.ndim}
+        warnings.filterwarnings(
+            "ignore", message="Consolidated metadata is currently not part"
+        )  # zarr 3 and xarray agree on it
+        encoding: dict[str, Any] = {
+            str(name): {"chunks": array.shape or None} for name, array in dataset.variables.items() if array.ndim
+        }
         dataset.to_zarr(partial, zarr_format=3, consolidated=True, encoding=encoding)
     if path.exists():
         path.replace(old)
@@ -119,6 +118,9 @@ def write_store(dataset: xr.Dataset, path: Path) -> None:
 
 
 def open_store(path: Path) -> xr.Dataset:
-    """A Zarr store in memory."""
-    with xr.open_zarr(path, chunks=None) as dataset:
-        return dataset.load()
+    """A Zarr store in memory. Raises MissingRecords if there is none."""
+    if not path.exists():
+        raise MissingRecords(f"{path}: no such store; `snakemake` makes it")
+    with xr.open_zarr(path, chunks=None) as stored:
+        dataset: xr.Dataset = stored.load()
+        return dataset

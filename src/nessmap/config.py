@@ -6,20 +6,21 @@ Every error names file, key, value found, what was expected, and the remedy or t
 from __future__ import annotations
 
 import difflib
-import itertools
+import math
 import re
 import sys
 from collections.abc import Iterable, Mapping
+from fractions import Fraction
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-import numpy as np
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from nessmap.model import as_written
 
 GROUPS = 16  # lanes come in multiples of the 16 groups that the errors are made of
+NAME = r"^[A-Za-z0-9][A-Za-z0-9_-]*$"  # of sweeps and figures: they name files and stand in commands
 
 
 class ConfigError(ValueError):
@@ -33,14 +34,16 @@ class _Settings(BaseModel):
 class RunSettings(_Settings):
     """How every point is run."""
 
-    kind: Literal["stationary"] = Field("stationary", description="protocol")
-    dt: float = Field(0.05, gt=0, description="time step [time]")
-    duration: float = Field(100.0, gt=0, description="simulated time per lane [time]")
-    n_replica: int = Field(128, ge=GROUPS, multiple_of=GROUPS, description="lanes per point")
-    seed: int = Field(0, ge=0, description="root seed")
-    timeout: float | None = Field(None, gt=0, description="seconds before a point is given up")
-    keep_state: bool = Field(True, description="store end states, so that longer runs go on from them")
-    max_failed_fraction: float = Field(0.05, ge=0, le=1, description="share of failed points that fails a shard")
+    kind: Literal["stationary"] = Field(default="stationary", description="protocol")
+    dt: float = Field(default=0.05, gt=0, description="time step [time]")
+    duration: float = Field(default=100.0, gt=0, description="simulated time per lane [time]")
+    n_replica: int = Field(default=128, ge=GROUPS, multiple_of=GROUPS, description="lanes per point")
+    seed: int = Field(default=0, ge=0, description="root seed")
+    timeout: float | None = Field(default=None, gt=0, description="seconds before a point is given up")
+    keep_state: bool = Field(default=True, description="store end states, so that longer runs go on from them")
+    max_failed_fraction: float = Field(
+        default=0.05, ge=0, le=1, description="share of failed points that fails a shard"
+    )
 
     @field_validator("dt", "duration", "timeout", "max_failed_fraction", mode="before")
     @classmethod
@@ -52,32 +55,49 @@ class FigureSettings(_Settings):
     """One figure: which drawing, of what, over which axes."""
 
     draw: str = Field(description="the drawing")
-    variable: str | None = Field(None, description="the observable drawn")
-    contrast: str | None = Field(None, description="a second observable to set against it")
-    variables: list[str] | None = Field(None, description="the observables drawn")
-    x: str | None = Field(None, description="axis drawn along x")
-    y: str | None = Field(None, description="axis drawn along y")
-    facet: str | None = Field(None, description="axis whose values get panels of their own")
-    series: str | None = Field(None, description="axis whose values get colours of their own")
-    at: dict[str, float | int | str] | None = Field(None, description="values at which other axes are held")
-    yscale: Literal["linear", "log"] | None = Field(None, description="scale of the observable")
+    variable: str | None = Field(default=None, description="the observable drawn")
+    contrast: str | None = Field(default=None, description="a second observable to set against it")
+    variables: list[str] | None = Field(default=None, description="the observables drawn")
+    x: str | None = Field(default=None, description="axis drawn along x")
+    y: str | None = Field(default=None, description="axis drawn along y")
+    facet: str | None = Field(default=None, description="axis whose values get panels of their own")
+    series: str | None = Field(default=None, description="axis whose values get colours of their own")
+    at: dict[str, float | int | str] | None = Field(default=None, description="values at which other axes are held")
+    yscale: Literal["linear", "log"] | None = Field(default=None, description="scale of the observable along y")
+    scale: Literal["auto", "linear", "log"] | None = Field(
+        default=None, description="scale of the observable in colour"
+    )
+    limits: list[float | int] | None = Field(
+        default=None, min_length=2, max_length=2, description="range of the observable"
+    )
+    levels: list[float | int] | None = Field(default=None, description="values at which theory contours are drawn")
 
     def options(self) -> dict[str, Any]:
         """What is set, without the name of the drawing."""
         return {name: value for name, value in self.model_dump(exclude={"draw"}).items() if value is not None}
 
 
+class SmallSettings(_Settings):
+    """What differs in the small form of a sweep."""
+
+    axes: dict[str, Any] = Field(default_factory=dict, description="axes with other values")
+    run: dict[str, Any] = Field(default_factory=dict, description="settings of the run")
+    fixed: dict[str, Any] = Field(default_factory=dict, description="parameters that do not vary")
+
+
 class SweepSettings(_Settings):
     """A whole sweep file."""
 
     model: str = Field(description="name of the model")
-    title: str = Field("", description="one line for figures and the store")
+    title: str = Field(default="", description="one line for figures and the store")
     fixed: dict[str, Any] = Field(default_factory=dict, description="parameters that do not vary")
     axes: dict[str, Any] = Field(description="parameters that vary")
-    run: RunSettings = Field(default_factory=RunSettings, description="how every point is run")  # type: ignore[arg-type]
+    run: RunSettings = Field(default_factory=RunSettings, description="how every point is run")
     observables: list[str] = Field(min_length=1, description="what is estimated")
-    figures: dict[str, FigureSettings] = Field(default_factory=dict, description="figures by name")
-    small: dict[str, Any] = Field(default_factory=dict, description="what differs in the small form: axes, run, fixed")
+    figures: dict[Annotated[str, Field(pattern=NAME)], FigureSettings] = Field(
+        default_factory=dict, description="figures by name"
+    )
+    small: SmallSettings = Field(default_factory=SmallSettings, description="what differs in the small form")
 
 
 class _Loader(yaml.SafeLoader):
@@ -85,18 +105,19 @@ class _Loader(yaml.SafeLoader):
 
 
 def _mapping_without_repeats(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
-    names = [key for key, _ in node.value if key.tag != "tag:yaml.org,2002:merge"]
-    for key in names:
+    seen: set[str] = set()
+    for key, _ in node.value:
         if not isinstance(key, yaml.ScalarNode):
-            raise yaml.constructor.ConstructorError(None, None, "a key is no name", key.start_mark)
-        if any(other.value == key.value for other in itertools.takewhile(lambda other: other is not key, names)):
-            problem = f"key {key.value!r} is given twice; keep one of them"
+            raise yaml.constructor.ConstructorError(None, None, "expected a name as key", key.start_mark)
+        if key.value in seen:
+            problem = f"key {key.value} is given twice; keep one of them"
             raise yaml.constructor.ConstructorError(None, None, problem, key.start_mark)
+        seen.add(key.value)
     return loader.construct_mapping(node, deep=True)
 
 
 _Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping_without_repeats)
-_Loader.add_implicit_resolver(  # type: ignore[no-untyped-call]
+_Loader.add_implicit_resolver(
     "tag:yaml.org,2002:float", re.compile(r"^[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+$"), list("-+0123456789")
 )
 
@@ -119,14 +140,15 @@ def read_settings(path: Path, small: bool = False) -> SweepSettings:
         found = "nothing" if content is None else f"a {type(content).__name__}"
         raise ConfigError(f"{path}: expected a mapping with the keys model, axes, observables; found {found}")
     settings = _validate(str(path), content)
-    if small and settings.small:
-        settings = _validate(f"{path} (small form)", _merged(path, content, settings.small))
+    if small:
+        changed = {name: {**content.get(name, {}), **change} for name, change in settings.small if change}
+        settings = _validate(f"{path} (small form)", {**content, **changed})
     return settings
 
 
 def _read(path: Path) -> Any:
     try:
-        return yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506  # a subclass of SafeLoader
+        return yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # a subclass of SafeLoader
     except FileNotFoundError:
         known = sorted(file.name for file in path.parent.glob("*.yaml"))
         hint = nearest(path.name, known) if known else "; sweeps are files like workflow/sweeps/amari_field.yaml"
@@ -145,17 +167,6 @@ def _read(path: Path) -> Any:
         raise ConfigError(f"{path}{where}: not readable as YAML: {problem}") from None
 
 
-def _merged(path: Path, content: Mapping[str, Any], small: Mapping[str, Any]) -> dict[str, Any]:
-    merged = {key: value for key, value in content.items() if key != "small"}
-    for section, changes in small.items():
-        if section not in ("axes", "run", "fixed"):
-            raise ConfigError(f"{path}: small.{section} is not a setting{nearest(section, ['axes', 'run', 'fixed'])}")
-        if not isinstance(changes, dict):
-            raise ConfigError(f"{path}: small.{section} = {as_written(changes)}, expected a mapping")
-        merged[section] = {**merged.get(section, {}), **changes}
-    return merged
-
-
 def _validate(source: str, content: Mapping[str, Any]) -> SweepSettings:
     try:
         settings = SweepSettings.model_validate(content)
@@ -163,7 +174,9 @@ def _validate(source: str, content: Mapping[str, Any]) -> SweepSettings:
         raise ConfigError("\n".join(_in_words(source, problem) for problem in error.errors())) from None
     run = settings.run
     if run.duration < run.dt:
-        raise ConfigError(f"{source}: run.duration = {run.duration}, expected at least one time step, run.dt = {run.dt}")
+        raise ConfigError(
+            f"{source}: run.duration = {run.duration}, expected at least one time step, run.dt = {run.dt}"
+        )
     return settings
 
 
@@ -171,7 +184,7 @@ def _in_words(source: str, problem: Mapping[str, Any]) -> str:
     location = [str(part) for part in problem["loc"]]
     if location[-1] == "[key]" or problem["type"] == "invalid_key":
         key = ".".join(part for part in location if part != "[key]")
-        return f"{source}: the key {key} is {as_written(problem['input'])}, expected a name"
+        return f"{source}: the key {key} is no name, expected letters, digits, '_' and '-'"
     key, value = ".".join(location), problem["input"]
     settings: Any = SweepSettings
     for part in location[:-1]:  # walk down to the settings that hold the key
@@ -208,30 +221,50 @@ _EXPECTATIONS = {
 
 def expand_axis(source: str, name: str, spec: Any) -> list[Any]:
     """Values of one axis from {linspace | logspace | geomspace: [start, stop, n]}, {values: [...]} or a plain list."""
-    makers = {"linspace": np.linspace, "logspace": np.logspace, "geomspace": np.geomspace}
     key, values = f"axes.{name}", spec
     if isinstance(spec, dict):
         if len(spec) != 1:
             found = " and ".join(map(str, spec)) or "nothing"
-            raise ConfigError(f"{source}: {key} has {found}, expected one of {', '.join(makers)}, values")
+            raise ConfigError(f"{source}: {key} has {found}, expected one of {', '.join(_RANGES)}, values")
         kind, values = next(iter(spec.items()))
-        if kind not in (*makers, "values"):
-            raise ConfigError(f"{source}: {key}.{kind} is no way to give values{nearest(str(kind), [*makers, 'values'])}")
+        if kind not in (*_RANGES, "values"):
+            raise ConfigError(
+                f"{source}: {key}.{kind} is no way to give values{nearest(str(kind), [*_RANGES, 'values'])}"
+            )
         key = f"{key}.{kind}"
-        if kind in makers:
+        if kind in _RANGES:
             if not _is_range(values):
                 shape = "[start, stop, number of values], the last a whole number >= 1"
                 raise ConfigError(f"{source}: {key} = {as_written(values)}, expected {shape}")
-            if kind == "geomspace" and not values[0] * values[1] > 0:
-                raise ConfigError(f"{source}: {key} = {as_written(values)}, expected start and stop of one sign, not zero")
-            with np.errstate(over="ignore"):  # an infinite value is refused where its parameter is known
-                values = [float(value) for value in makers[kind](values[0], values[1], values[2])]
+            if kind == "geomspace" and min(values[:2]) <= 0 <= max(values[:2]):
+                raise ConfigError(
+                    f"{source}: {key} = {as_written(values)}, expected start and stop of one sign, not zero"
+                )
+            values = _RANGES[kind](*values)
     elif not isinstance(spec, list):
-        ways = f"a list of values or one of {', '.join(makers)}, values"
+        ways = f"a list of values or one of {', '.join(_RANGES)}, values"
         raise ConfigError(f"{source}: {key} = {as_written(spec)}, expected {ways}")
     if not isinstance(values, list) or not values:
         raise ConfigError(f"{source}: {key} = {as_written(values)}, expected a list of at least one value")
     return values
+
+
+def _linspace(start: float, stop: float, n: int) -> list[float]:
+    # exact, and rounded once: grids of n and 2n - 1 values share points, at zero crossings too, where numpy's do not
+    first, last = Fraction(str(start)), Fraction(str(stop))
+    return [float(first + (last - first) * Fraction(i, max(n - 1, 1))) for i in range(n)]
+
+
+def _logspace(start: float, stop: float, n: int) -> list[float]:
+    largest = math.log10(sys.float_info.max)
+    return [10**exponent if exponent < largest else math.inf for exponent in _linspace(start, stop, n)]
+
+
+def _geomspace(start: float, stop: float, n: int) -> list[float]:
+    return [math.copysign(abs(start) ** (1 - t) * abs(stop) ** t, start) for t in _linspace(0, 1, n)]
+
+
+_RANGES = {"linspace": _linspace, "logspace": _logspace, "geomspace": _geomspace}
 
 
 def _is_range(values: Any) -> bool:

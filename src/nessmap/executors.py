@@ -5,13 +5,16 @@ A map takes a module-level function and an iterable of argument tuples, most exp
 
 from __future__ import annotations
 
+import itertools
 import logging
 import os
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Any
 
+# Of every numerical library: threads sum in another order, to other bits. It counts from when a process first loads them.
+ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"), "1")
 WINDOW_PER_WORKER = 3  # batches in flight per worker: enough to hide latency, few to lose
 RETRIES = 3
 
@@ -36,14 +39,32 @@ def serial(n_worker: int) -> Iterator[Map]:
 
 @contextmanager
 def local(n_worker: int) -> Iterator[Map]:
-    """Dask worker processes on this machine, one thread each, listening on loopback only. A killed worker is replaced."""
-    # one thread per process in every numerical library; set before the workers start
-    threads = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")}
+    """Dask worker processes on this machine, one thread each, listening on loopback only. A killed worker is replaced.
+
+    The processes start with the first batch: where there is nothing to do, there is nothing to wait for.
+    """
+    with ExitStack() as stack:
+        cluster: list[Map] = []
+
+        def run(
+            function: Callable[..., Any], batches: Iterable[tuple[Any, ...]]
+        ) -> Iterator[tuple[tuple[Any, ...], Any]]:
+            waiting = iter(batches)
+            for first in waiting:
+                if not cluster:
+                    cluster.append(stack.enter_context(_local_cluster(n_worker)))
+                yield from cluster[0](function, itertools.chain([first], waiting))
+
+        yield run
+
+
+@contextmanager
+def _local_cluster(n_worker: int) -> Iterator[Map]:
     import dask
     from distributed import Client, LocalCluster
 
     settings = {
-        "distributed.nanny.pre-spawn-environ": threads,
+        "distributed.nanny.pre-spawn-environ": ONE_THREAD,
         "distributed.scheduler.allowed-failures": RETRIES,
         "distributed.comm.timeouts.connect": "60s",
         "distributed.admin.log-format": "%(message)s",

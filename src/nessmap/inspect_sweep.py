@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from nessmap.config import ConfigError, nearest
-from nessmap.identity import RecordName
-from nessmap.model import ParameterError
-from nessmap.points import Entry, PointLog
-from nessmap.simulate import RESTART_STATE, Status, simulate
+from nessmap.model import Array, ParameterError
+from nessmap.points import Entry, PointLog, outcome, worst
+from nessmap.shard import missing_work
+from nessmap.simulate import RESTART_STATE, Status, Unit, simulate
 from nessmap.statistics import N_GROUP, STATISTICS
-from nessmap.sweep import Point, Sweep, unit_seconds
+from nessmap.sweep import Point, Sweep
 
 
 def log_folder(results: Path) -> Path:
@@ -29,29 +29,21 @@ def stored(sweep: Sweep, results: Path) -> dict[str, Entry]:
     return PointLog(log_folder(results)).scan(sweep.settings.model)
 
 
-def known_errors() -> tuple[type[Exception], ...]:
-    """Errors whose message says all that a person needs."""
-    from nessmap.assembly import MissingRecords
-    from nessmap.shard import VersionError
-
-    return (MissingRecords, VersionError)
-
-
 def show_plan(sweep: Sweep, results: Path, as_json: bool) -> int:
     """Print points, present, missing, core-hours and disk."""
-    from nessmap.shard import missing_work
-
-    work, _ = missing_work(sweep.points, stored(sweep, results))
-    unfinished = {work_item.unit.record_names()[0].path for work_item in work}
-    n_missing = sum(point.key in unfinished for point in sweep.points)
+    index = stored(sweep, results)
+    work, _ = missing_work(sweep.points, index)
+    missing = sum(any(key not in index for key in point.record_keys()) for point in sweep.points)
+    core_hours = sum(item.seconds for item in work) / 3600
+    disk_bytes = sum(_bytes(item.unit) for item in work)
     plan = {
         "sweep": sweep.name,
         "points": len(sweep.points),
-        "present": len(sweep.points) - n_missing,
-        "missing": n_missing,
+        "present": len(sweep.points) - missing,
+        "missing": missing,
         "shards": sweep.n_shard,
-        "core_hours": sum(unit_seconds(item.unit) for item in work) / 3600,
-        "disk_bytes": sum(_bytes(item.unit.record_names(), item.unit) for item in work),
+        "core_hours": core_hours,
+        "disk_bytes": disk_bytes,
     }
     if as_json:
         print(json.dumps(plan))
@@ -59,25 +51,15 @@ def show_plan(sweep: Sweep, results: Path, as_json: bool) -> int:
     axes = ", ".join(f"{dimension.name} ({len(dimension)})" for dimension in sweep.dimensions)
     print(f"{sweep.name}: {plan['points']} points over {axes}")
     print(f"  present {plan['present']}, missing {plan['missing']}, shards {plan['shards']}")
-    print(f"  about {plan['core_hours']:.2g} core-hours and {plan['disk_bytes'] / 1e6:.3g} MB to compute what is missing")
+    print(f"  about {core_hours:.2g} core-hours and {disk_bytes / 1e6:.3g} MB to compute what is missing")
     return 0
 
 
-def _bytes(names: Sequence[RecordName], unit: Any) -> int:
+def _bytes(unit: Unit) -> int:
+    """What a unit's records take on disk, uncompressed."""
     model = unit.build()
-    sizes = [
-        model.n_dim * unit.n_lane if name.statistic == RESTART_STATE else STATISTICS[name.statistic].zero(model).size
-        for name in names
-    ]
-    return 8 * sum(sizes)
-
-
-def _status_of(point: Point, index: Mapping[str, Entry]) -> tuple[Status, str]:
-    entries = [index.get(key) for key in point.keys()]
-    if any(entry is None for entry in entries):
-        return Status.absent, ""
-    worst = next((e for e in entries if e and e.status is not Status.ok), None)
-    return (worst.status, worst.message) if worst else (Status.ok, "")
+    state = model.n_dim * unit.n_lane if unit.keep_state else 0
+    return 8 * (state + sum(STATISTICS[name].zero(model).size for name in unit.statistics))
 
 
 def show_status(sweeps: Sequence[Sweep], results: Path, as_json: bool) -> int:
@@ -85,12 +67,21 @@ def show_status(sweeps: Sequence[Sweep], results: Path, as_json: bool) -> int:
     rows = []
     for sweep in sweeps:
         index = stored(sweep, results)
-        counts = Counter(_status_of(point, index)[0].name for point in sweep.points)
+        counts = Counter(outcome(map(index.get, point.record_keys()))[0].name for point in sweep.points)
         product = results / sweep.name / "phase_diagram.zarr"
-        rows.append({"sweep": sweep.name, "points": len(sweep.points), **counts, "product": str(product) if product.exists() else None})
+        rows.append(
+            {
+                "sweep": sweep.name,
+                "points": len(sweep.points),
+                **counts,
+                "product": str(product) if product.exists() else None,
+            }
+        )
         if not as_json:
             words = ", ".join(f"{counts[status.name]} {status.name}" for status in Status if counts[status.name])
-            print(f"{sweep.name}: {len(sweep.points)} points: {words}; {product if product.exists() else 'no phase diagram yet'}")
+            print(
+                f"{sweep.name}: {len(sweep.points)} points: {words}; {product if product.exists() else 'no phase diagram yet'}"
+            )
     if as_json:
         print(json.dumps(rows))
     return 0
@@ -101,7 +92,7 @@ def show_failures(sweep: Sweep, results: Path, as_json: bool) -> int:
     index = stored(sweep, results)
     rows = []
     for point in sweep.points:
-        status, message = _status_of(point, index)
+        status, message = outcome(map(index.get, point.record_keys()))
         if status is not Status.ok:
             swept = {name: point.parameters[name] for d in sweep.dimensions for name in d.parameters}
             rows.append({"status": status.name, **swept, "message": message, "key": point.key})
@@ -110,7 +101,7 @@ def show_failures(sweep: Sweep, results: Path, as_json: bool) -> int:
         return 0
     for row in rows:
         swept_words = " ".join(f"{k}={v}" for k, v in row.items() if k not in ("status", "message", "key"))
-        print(f"{row['status']:9} {swept_words}  {row['message']}")
+        print(f"{row['status']:9} {swept_words}  {row['message']}".rstrip())
     print(f"{len(rows)} of {len(sweep.points)} points have no number" if rows else "every point has a number")
     return 0
 
@@ -157,10 +148,11 @@ def show_point(sweep: Sweep, words: Sequence[str], results: Path, check: bool) -
             earlier = sums.get(record.name.statistic)
             sums[record.name.statistic] = record.array if earlier is None else earlier + record.array
     count = point.units[0].n_step * sum(unit.n_lane for unit in point.units) / N_GROUP
-    means = {name: total / count for name, total in sums.items()} or None
+    status, message = worst((record.status, record.message) for record in records)
+    means = {name: total / count for name, total in sums.items()} if status is Status.ok else None
     names = [observable.name for observable in sweep.observables if not observable.dimension]
     (values,) = evaluate_points(sweep.settings.model, [point.parameters], sweep.settings.run.dt, names, [means])
-    print(f"key {point.key}, status {records[0].status.name} {records[0].message}".rstrip())
+    print(f"key {point.key}, status {status.name} {message}".rstrip())
     print(f"leading rate {values['leading_rate']:.6g}")
     for name in names if means else []:
         value, error = values[name], values[f"{name}_standard_error"]
@@ -175,7 +167,8 @@ def _compare(records: Sequence[Any], sweep: Sweep, results: Path) -> int:
     index = point_log.scan(sweep.settings.model)
     entries = [index[record.name.key] for record in records if record.name.key in index]
     if len(entries) < len(records):
-        print(f"{len(records) - len(entries)} of {len(records)} records are not stored yet; compute them with: nessmap simulate {sweep.name}")
+        lacking = f"{len(records) - len(entries)} of {len(records)} records are not stored yet"
+        print(f"{lacking}; compute them with: nessmap simulate {sweep.command}")
         return 1
     arrays = {entry.name.key: array for entry, array in point_log.read(entries)}
     stored_status = {entry.name.key: entry.status for entry in entries}
@@ -183,7 +176,12 @@ def _compare(records: Sequence[Any], sweep: Sweep, results: Path) -> int:
         record.name.statistic
         for record in records
         if record.status is not stored_status[record.name.key]
-        or (record.array is not None and not np.array_equal(record.array, arrays[record.name.key]))
+        or (record.array is not None and not _same_bits(record.array, arrays.get(record.name.key)))
     ]
-    print(f"differs from the stored records in {', '.join(different)}" if different else "equal to the stored records, to the bit")
+    where = f"differs from the stored records in {', '.join(dict.fromkeys(different))}"
+    print(where if different else "equal to the stored records, to the bit")
     return 1 if different else 0
+
+
+def _same_bits(computed: Array, stored: Array | None) -> bool:
+    return stored is not None and computed.shape == stored.shape and computed.tobytes() == stored.tobytes()

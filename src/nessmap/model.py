@@ -10,6 +10,7 @@ import dataclasses
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -91,7 +92,13 @@ def parameter(
     shapes_path: bool = True,
 ) -> Any:
     """Declare a model's parameter: minimum is inclusive, above exclusive; shapes_path = False for what is only observed."""
-    facts: dict[str, Any] = {"units": units, "long_name": long_name, "symbol": symbol, "minimum": minimum, "above": above}
+    facts: dict[str, Any] = {
+        "units": units,
+        "long_name": long_name,
+        "symbol": symbol,
+        "minimum": minimum,
+        "above": above,
+    }
     facts |= {"choices": tuple(choices) if choices else None, "shapes_path": shapes_path}
     if isinstance(default, dict):
         return dataclasses.field(default_factory=lambda: dict(default), metadata=facts)
@@ -208,6 +215,7 @@ class Model(ABC):
         self.check()
 
     @classmethod
+    @cache  # asked for at every point of a sweep
     def parameters(cls) -> Mapping[str, Parameter]:
         """Every declared parameter by name, in order of declaration."""
         return {

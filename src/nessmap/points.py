@@ -6,9 +6,10 @@ reader sees a whole segment or none, and writing one twice is harmless. Resume, 
 
 from __future__ import annotations
 
+import errno
 import json
 import os
-import socket
+import uuid
 import warnings
 import zipfile
 from collections import defaultdict
@@ -24,7 +25,15 @@ from nessmap.simulate import Record, Status
 
 SUFFIX = ".zarr.zip"
 SET_ASIDE = "set-aside"
-_DAMAGE = (zipfile.BadZipFile, OSError, ValueError, KeyError, EOFError, IndexError)
+_NOT_DAMAGE = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EACCES)  # of this process or machine, not of a file
+
+
+class LogError(RuntimeError):
+    """The log's folder cannot be used."""
+
+
+class DamageWarning(UserWarning):
+    """A segment was set aside."""
 
 
 class Entry(NamedTuple):
@@ -38,6 +47,20 @@ class Entry(NamedTuple):
     end: str
     wall_time: float
     message: str
+
+
+# what decides a point whose records disagree
+_WORST_FIRST = (Status.absent, Status.failed, Status.diverged, Status.timeout, Status.unstable, Status.ok)
+
+
+def worst(outcomes: Iterable[tuple[Status, str]]) -> tuple[Status, str]:
+    """The status, with its message, that decides a point."""
+    return min(outcomes, key=lambda one: _WORST_FIRST.index(one[0]))
+
+
+def outcome(entries: Iterable[Entry | None]) -> tuple[Status, str]:
+    """Status and message of a point, those of the worst of its records; None stands for a record that is not there."""
+    return worst((entry.status, entry.message) if entry else (Status.absent, "") for entry in entries)
 
 
 class PointLog:
@@ -54,7 +77,7 @@ class PointLog:
         name = identity.digest(sorted(record.name.key for record in records))
         final = self.folder / model / name[:2] / f"{name}{SUFFIX}"
         final.parent.mkdir(parents=True, exist_ok=True)
-        partial = final.with_name(f".{name}.{socket.gethostname()}.{os.getpid()}.partial")
+        partial = final.with_name(f".{name}.{uuid.uuid4().hex}.partial")
         stacks: dict[tuple[str, tuple[int, ...]], list[Array]] = defaultdict(list)
         rows = []
         for record in records:
@@ -63,12 +86,20 @@ class PointLog:
                 stack = stacks[record.name.statistic, record.array.shape]
                 where = (_array_name(record.name.statistic, record.array.shape), len(stack))
                 stack.append(record.array)
-            rows.append([*record.name, int(record.status), *where, record.end, round(record.wall_time, 6), record.message])
+            rows.append(
+                [*record.name, int(record.status), *where, record.end, round(record.wall_time, 6), record.message]
+            )
         try:
             with zarr.storage.ZipStore(partial, mode="w") as store:
                 group = zarr.create_group(store, attributes={"nessmap": __version__, "records": rows})
                 for (statistic, shape), stack in sorted(stacks.items()):
-                    group.create_array(_array_name(statistic, shape), data=np.stack(stack), chunks=(len(stack), *shape))
+                    # one chunk, and NaN where it is missing: no record that is ok holds a NaN
+                    group.create_array(
+                        _array_name(statistic, shape),
+                        data=np.stack(stack),
+                        chunks=(len(stack), *shape),
+                        fill_value=np.nan,
+                    )
             _sync(partial)
             partial.replace(final)
         except BaseException:
@@ -83,7 +114,7 @@ class PointLog:
         for segment in sorted((self.folder / model).glob(f"*/*{SUFFIX}")):
             try:
                 entries = list(_entries(segment))
-            except _DAMAGE as error:
+            except Exception as error:  # bits may be wrong in any way: see _set_aside
                 self._set_aside(segment, error)
                 continue
             for entry in entries:
@@ -102,39 +133,63 @@ class PointLog:
                 by_segment[entry.segment].append(entry)
         for segment, wanted in by_segment.items():
             try:
+                # by key: since the scan, the same records may have been written again in another order
+                now = {entry.name.key: entry for entry in _entries(segment)}
+                places = [now[entry.name.key] for entry in wanted]
                 with zarr.storage.ZipStore(segment, mode="r") as store:
                     group = zarr.open_group(store, mode="r")
-                    arrays = {name: np.asarray(group[name][...]) for name in {entry.array for entry in wanted}}  # type: ignore[index]
-                    found = [(entry, arrays[entry.array][entry.row]) for entry in wanted]
-            except _DAMAGE as error:
+                    arrays = {name: _whole(group, name) for name in {place.array for place in places}}
+                found = [(entry, arrays[place.array][place.row]) for entry, place in zip(wanted, places, strict=True)]
+            except Exception as error:
                 self._set_aside(segment, error)
                 continue
             yield from found
 
     def verify(self, entries: Iterable[Entry]) -> None:
-        """Read the segments of entries in full against their checksums and set damaged ones aside."""
-        for segment in {entry.segment for entry in entries}:
-            try:
-                with zipfile.ZipFile(segment) as archive:
-                    broken = archive.testzip()
-                if broken:
-                    raise zipfile.BadZipFile(f"checksum of {broken} is wrong")
-            except _DAMAGE as error:
-                self._set_aside(segment, error)
+        """Read the arrays of entries against their checksums; set damaged segments aside."""
+        for _ in self.read(entries):
+            pass
+
+    def check_writable(self, model: str) -> None:
+        """LogError unless segments of the model can be written: said before work starts, not after."""
+        folder = self.folder / model
+        probe = folder / f".{uuid.uuid4().hex}.partial"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            probe.touch()
+            probe.unlink()
+        except OSError as error:
+            raise LogError(
+                f"{folder}: cannot be written ({error.strerror}); make it writable or choose --results"
+            ) from None
 
     def _set_aside(self, segment: Path, error: Exception) -> None:
+        """Move a segment out of the way, unless it is not the segment that is at fault."""
+        if isinstance(error, MemoryError | PermissionError) or getattr(error, "errno", None) in _NOT_DAMAGE:
+            raise LogError(f"{segment}: cannot be read ({error}); it was left where it is") from error
         aside = self.folder / SET_ASIDE / segment.name
-        aside.parent.mkdir(exist_ok=True)
         try:
+            aside.parent.mkdir(exist_ok=True)
             segment.replace(aside)
         except FileNotFoundError:  # another process was faster
             return
+        except OSError as refusal:
+            raise LogError(f"{segment}: damaged, and cannot be set aside ({refusal.strerror}); remove it") from None
         self.damaged.append(aside)
-        warnings.warn(f"{segment}: unreadable ({error}); set aside as {aside}, its records count as missing", stacklevel=3)
+        reason = f"{error}" or type(error).__name__
+        message = f"{segment}: damaged ({reason}); set aside as {aside}, its records count as missing"
+        warnings.warn(message, DamageWarning, stacklevel=3)
 
 
 def _array_name(statistic: str, shape: tuple[int, ...]) -> str:
     return "_".join([statistic, *map(str, shape)])
+
+
+def _whole(group: Any, name: str) -> Array:
+    array = np.asarray(group[name][...])
+    if np.isnan(array).any():
+        raise ValueError(f"{name} is not whole")
+    return array
 
 
 def _entries(segment: Path) -> Iterator[Entry]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import logging
 import os
 import sys
 import time
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,9 +17,9 @@ from tqdm import tqdm
 
 from nessmap import identity
 from nessmap.executors import Map
-from nessmap.points import Entry, PointLog
+from nessmap.points import Entry, PointLog, outcome
 from nessmap.protocols import State
-from nessmap.simulate import RESTART_STATE, Record, Restart, Status, Unit, simulate
+from nessmap.simulate import RESTART_STATE, RESTART_VERSION, Record, Restart, Status, Unit, simulate
 from nessmap.sweep import Point, Sweep, unit_seconds
 
 BATCH_SECONDS = 2.0  # of estimated work per task: overhead stays small and little is lost with a worker
@@ -34,93 +35,111 @@ class VersionError(RuntimeError):
 class Work(NamedTuple):
     """A unit to run, the entries it can go on from, and the digest its end must agree with ('' if none is stored)."""
 
-    unit: Unit
+    unit: Unit  # wants the missing statistics only
     restart: tuple[Entry, ...]
     known_end: str
 
+    @property
+    def seconds(self) -> float:
+        """Estimated cost on one core [s]."""
+        done = self.restart[0].name.n_step if self.restart else 0
+        return unit_seconds(self.unit) * (1 - done / self.unit.n_step)
+
 
 class Receipt(NamedTuple):
-    """What a worker says of a batch it has written."""
+    """What a worker says of a batch it has written: units run, how the first failed one failed, what else it noticed."""
 
-    segment: str
     n_unit: int
-    n_failed: int
-    seconds: float
-    message: str
+    failure: str
+    warnings: tuple[str, ...]
 
 
-@dataclass
+@dataclasses.dataclass
 class Report:
-    """Counts of units for the manifest and for people."""
+    """Counts for the manifest and for people: units wanted, present and computed; points failed and without a result."""
 
     wanted: int = 0
     present: int = 0
     computed: int = 0
     failed: int = 0
+    absent: int = 0
     seconds: float = 0.0
-    messages: list[str] = field(default_factory=list)
+    failures: list[str] = dataclasses.field(default_factory=list)  # how points failed, one message a batch
+    lost: list[str] = dataclasses.field(default_factory=list)  # batches that left no records
 
 
-def missing_work(points: Iterable[Point], index: Mapping[str, Entry], retry_failed: bool = False) -> tuple[list[Work], int]:
-    """The units whose records are not all in the log, and the number of units whose records are."""
+def missing_work(
+    points: Iterable[Point], index: Mapping[str, Entry], retry_failed: bool = False
+) -> tuple[list[Work], int]:
+    """The units whose records are not all in the log, less the records that are, and the number of complete units."""
     by_path: dict[tuple[str, int, int], list[Entry]] = {}
     for entry in index.values():
         by_path.setdefault(entry.name[:3], []).append(entry)
     work, present = [], 0
     for unit in (unit for point in points for unit in point.units):
-        names = unit.record_names()
-        found = [index.get(name.key) for name in names]
-        complete = all(e is not None and not (retry_failed and e.status in FAILURES) for e in found)
-        if complete:
-            present += 1
+        missing = []
+        for name in unit.record_names():
+            found = index.get(name.key)
+            if found is None or (retry_failed and found.status in FAILURES):
+                missing.append(name)
+        if missing:
+            work.append(_work(unit, missing, by_path.get(missing[0][:3], [])))
         else:
-            work.append(_work(unit, names[0], by_path.get(names[0][:3], [])))
+            present += 1
     return work, present
 
 
-def _work(unit: Unit, name: identity.RecordName, stored: Sequence[Entry]) -> Work:
+def _work(unit: Unit, missing: Sequence[identity.RecordName], stored: Sequence[Entry]) -> Work:
     """Go on from the longest stored run that has all sums and a state; know the end if this very run was made before."""
+    statistics = [name.statistic for name in missing if name.statistic != RESTART_STATE]
+    lacking = dataclasses.replace(unit, statistics=tuple(statistics), keep_state=len(missing) > len(statistics))
     ok = [entry for entry in stored if entry.status is Status.ok]
     known_end = next((entry.end for entry in ok if entry.name.n_step == unit.n_step), "")
-    needed = {*unit.statistics, RESTART_STATE}
+    needed = {(name.statistic, name.version) for name in missing} | {(RESTART_STATE, RESTART_VERSION)}
     for n_step in sorted({entry.name.n_step for entry in ok if entry.name.n_step < unit.n_step}, reverse=True):
-        shorter = tuple(entry for entry in ok if entry.name.n_step == n_step and entry.name.statistic in needed)
-        if {entry.name.statistic for entry in shorter} == needed:
-            return Work(unit, shorter, known_end)
-    return Work(unit, (), known_end)
+        at_step = [entry for entry in ok if entry.name.n_step == n_step]
+        shorter = tuple(entry for entry in at_step if (entry.name.statistic, entry.name.version) in needed)
+        if len(shorter) == len(needed):
+            return Work(lacking, shorter, known_end)
+    return Work(lacking, (), known_end)
 
 
 def batches(work: Sequence[Work]) -> list[list[Work]]:
     """Batches of about two seconds, most expensive units first."""
     made: list[list[Work]] = []
     filled = BATCH_SECONDS
-    for item in sorted(work, key=lambda w: unit_seconds(w.unit), reverse=True):
+    for item in sorted(work, key=lambda work: work.seconds, reverse=True):
         if filled >= BATCH_SECONDS:
             made.append([])
             filled = 0.0
         made[-1].append(item)
-        filled += unit_seconds(item.unit)
+        filled += item.seconds
     return made
 
 
 def run_batch(folder: Path, batch: Sequence[Work]) -> Receipt:
     """Run units one after the other and write all their records as one segment. This is what a worker does."""
-    began = time.perf_counter()
     point_log = PointLog(folder)
     records: list[Record] = []
-    for work in batch:
-        made = simulate(work.unit, _restart(point_log, work.restart))
-        if work.known_end and made[0].end and made[0].end != work.known_end:
-            kernel = f"kernels/{work.unit.build().kernel_file}.py"
-            raise VersionError(
-                f"{work.unit.model} at {dict(work.unit.parameters)}: this run ends in another state than the one stored; "
-                f"a kernel or protocol was changed: bump KERNEL_VERSION in {kernel} or undo the change"
-            )
-        records += made
-    segment = point_log.write(batch[0].unit.model, records)
-    failed = [r for r in records if r.status in FAILURES]
-    message = failed[0].message if failed else ""
-    return Receipt(str(segment), len(batch), len({r.name[:3] for r in failed}), time.perf_counter() - began, message)
+    with warnings.catch_warnings(record=True) as noticed:  # to be said by the process that has the log
+        warnings.simplefilter("always")
+        for work in batch:
+            made = simulate(work.unit, _restart(point_log, work.restart))
+            if work.known_end and made[0].end and made[0].end != work.known_end:
+                raise VersionError(_changed(work.unit))
+            records += made
+    point_log.write(batch[0].unit.model, records)
+    failure = next((record.message for record in records if record.status in FAILURES), "")
+    return Receipt(len(batch), failure, tuple(dict.fromkeys(str(warning.message) for warning in noticed)))
+
+
+def _changed(unit: Unit) -> str:
+    values = " ".join(f"{name}={value}" for name, value in unit.parameters.items())
+    return (
+        f"{unit.model} at {values}: the same path ends in another state than the stored one. "
+        f"If a kernel was changed, bump KERNEL_VERSION in kernels/{unit.build().kernel_file}.py or undo the change; "
+        "if the stored records come from another type of CPU, choose another folder with --results"
+    )
 
 
 def _restart(point_log: PointLog, entries: Sequence[Entry]) -> Restart | None:
@@ -132,18 +151,31 @@ def _restart(point_log: PointLog, entries: Sequence[Entry]) -> Restart | None:
     return Restart(State(entries[0].name.n_step, arrays.pop(RESTART_STATE)), arrays)
 
 
-def run_shard(sweep: Sweep, points: Sequence[Point], folder: Path, run: Map | None, retry_failed: bool = False) -> Report:
-    """Compute what is missing of the points. `run` may be None when nothing is missing."""
+def run_shard(sweep: Sweep, points: Sequence[Point], folder: Path, run: Map, retry_failed: bool = False) -> Report:
+    """Compute what is missing of the points; what is present is read against its checksums."""
     began = time.perf_counter()
     point_log = PointLog(folder)
-    index = point_log.scan(sweep.settings.model)
+    index = _sound_index(point_log, sweep, points)
     work, present = missing_work(points, index, retry_failed)
     report = Report(wanted=present + len(work), present=present)
-    if work and run is not None:
+    if work:
+        point_log.check_writable(sweep.settings.model)
         _compute(work, folder, run, report, sweep.name)
-    report.failed = count_failed(points, point_log.scan(sweep.settings.model) if work else index)
+        index = point_log.scan(sweep.settings.model)
+    became = [outcome(index.get(key) for key in point.record_keys())[0] for point in points]
+    report.failed = sum(status in FAILURES for status in became)
+    report.absent = became.count(Status.absent)
     report.seconds = time.perf_counter() - began
     return report
+
+
+def _sound_index(point_log: PointLog, sweep: Sweep, points: Sequence[Point]) -> dict[str, Entry]:
+    """The log's index after damaged segments of the points were set aside: a manifest vouches for what it names."""
+    index = point_log.scan(sweep.settings.model)
+    keys = [key for point in points for key in point.record_keys()]
+    n_damaged = len(point_log.damaged)
+    point_log.verify(index[key] for key in keys if key in index)
+    return index if len(point_log.damaged) == n_damaged else point_log.scan(sweep.settings.model)
 
 
 def _compute(work: Sequence[Work], folder: Path, run: Map, report: Report, name: str) -> None:
@@ -156,32 +188,24 @@ def _compute(work: Sequence[Work], folder: Path, run: Map, report: Report, name:
             if isinstance(result, VersionError):
                 raise result
             if isinstance(result, BaseException):
-                report.messages.append(f"a batch of {len(batch)} units was lost: {type(result).__name__}: {result}")
-                log.error("%s", report.messages[-1])
+                report.lost.append(f"a batch was lost (units: {len(batch)}): {type(result).__name__}: {result}")
+                log.error("%s", report.lost[-1])
             else:
                 report.computed += result.n_unit
-                if result.message:
-                    report.messages.append(result.message)
+                report.failures += [result.failure] if result.failure else []
+                for warning in result.warnings:
+                    log.warning("%s", warning)
             bar.update(len(batch))
             if quiet and time.monotonic() - said > 10:
                 said = time.monotonic()
                 log.info("%s: %d of %d units done", name, report.computed, len(work))
 
 
-def count_failed(points: Iterable[Point], index: Mapping[str, Entry]) -> int:
-    """Points with a record that failed, diverged, ran out of time or is not there."""
-    failed = 0
-    for point in points:
-        entries = [index.get(key) for key in point.keys()]
-        failed += any(entry is None or entry.status in FAILURES for entry in entries)
-    return failed
-
-
 def write_manifest(path: Path, sweep: Sweep, points: Sequence[Point], report: Report) -> None:
     """The shard's output for Snakemake: which keys it vouches for. No times, so that an idle rerun changes nothing."""
     content: dict[str, Any] = {
         "sweep": sweep.name,
-        "points": {point.key: point.keys() for point in points},
+        "points": {point.key: point.record_keys() for point in points},
         "units": report.wanted,
         "failed_points": report.failed,
     }

@@ -5,23 +5,25 @@ Runs when Snakemake reads its rules, so it imports neither numba nor xarray nor 
 
 from __future__ import annotations
 
+import ast
 import itertools
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
 from nessmap import identity
-from nessmap.config import ConfigError, SweepSettings, expand_axis, nearest, read_settings
+from nessmap.config import NAME, ConfigError, SweepSettings, expand_axis, nearest, read_settings
 from nessmap.figures import FIGURES
-from nessmap.model import Model, Parameter, ParameterError
+from nessmap.model import SIGNIFICANT_DIGITS, Model, Parameter, ParameterError, as_written
 from nessmap.models import MODELS
 from nessmap.observables import OBSERVABLES, Observable
-from nessmap.protocols import PROTOCOLS
 from nessmap.protocols.protocol import LANES_PER_UNIT
 from nessmap.simulate import Unit, rounded_up
 
+SWEEPS = Path("workflow/sweeps")
 SMALL_SUFFIX = "-small"
 SECONDS_PER_UPDATE = 5e-9  # one coordinate of one lane by one step, statistics included (benchmarks/linear_field.py)
 SHARD_SECONDS = 3600.0  # a shard is about a core-hour
@@ -61,7 +63,7 @@ class Point:
         """Digest of the point's path: what the cell is, however long it runs."""
         return self.units[0].record_names()[0].path
 
-    def keys(self) -> list[str]:
+    def record_keys(self) -> list[str]:
         """Keys of all records the point wants."""
         return [name.key for unit in self.units for name in unit.record_names()]
 
@@ -72,7 +74,8 @@ class Sweep:
     def __init__(self, path: Path, small: bool = False) -> None:
         self.path = path
         self.settings: SweepSettings = read_settings(path, small)
-        self.name = path.stem + (SMALL_SUFFIX if small else "")
+        self.name = self._name(small)
+        self.source = f"{path} (small form)" if small else str(path)  # what error messages begin with
         self.model_class = self._model_class()
         self.declared: Mapping[str, Parameter] = self.model_class.parameters()
         self.fixed = self._fixed()
@@ -80,20 +83,40 @@ class Sweep:
         self.observables = self._observables()
         self._check_figures()
 
+    def _name(self, small: bool) -> str:
+        stem = self.path.stem
+        if not re.match(NAME, stem) or stem.endswith(SMALL_SUFFIX):
+            wanted = f"letters, digits, '_' and '-', not ending in {SMALL_SUFFIX}, which marks small forms"
+            raise ConfigError(f"{self.path}: the file's name names the sweep, expected {wanted}; rename it")
+        return stem + (SMALL_SUFFIX if small else "")
+
+    @property
+    def command(self) -> str:
+        """The sweep as the command line names it."""
+        small = self.name.endswith(SMALL_SUFFIX)
+        return self.name if self.path.parent == SWEEPS else str(self.path) + (SMALL_SUFFIX if small else "")
+
     def _model_class(self) -> type[Model]:
         name = self.settings.model
         if name not in MODELS:
-            raise ConfigError(f"{self.path}: model = {name!r} is not a model{nearest(name, MODELS)}")
+            raise ConfigError(f"{self.source}: model = {name!r} is not a model{nearest(name, MODELS)}")
         return MODELS[name]
 
     def _coerce(self, section: str, name: str, value: Any) -> Any:
         if name not in self.declared:
-            known = nearest(name, self.declared)
-            raise ConfigError(f"{self.path}: {section}.{name} is not a parameter of {self.settings.model}{known}")
+            known = nearest(str(name), self.declared)
+            raise ConfigError(f"{self.source}: {section}.{name} is not a parameter of {self.settings.model}{known}")
         try:
             return self.declared[name].coerce(value)
         except ParameterError as error:
-            raise ConfigError(f"{self.path}: {section}.{error}") from None
+            raise ConfigError(f"{self.source}: {section}.{error}") from None
+
+    def _coerce_varied(self, section: str, name: str, value: Any) -> Any:
+        coerced = self._coerce(section, name, value)
+        if not isinstance(coerced, int | float | str):
+            kind = self.declared[name].expectation
+            raise ConfigError(f"{self.source}: {section}.{name} cannot vary: it is {kind}; put it into fixed")
+        return coerced
 
     def _fixed(self) -> dict[str, Any]:
         return {name: self._coerce("fixed", name, value) for name, value in self.settings.fixed.items()}
@@ -102,20 +125,22 @@ class Sweep:
         axes = dict(self.settings.axes)
         joint: list[Mapping[str, Any]] = []
         if "zip" in axes and "points" in axes:
-            raise ConfigError(f"{self.path}: axes has both zip and points, expected one of them; write all as points")
+            raise ConfigError(f"{self.source}: axes has both zip and points, expected one of them; write all as points")
         if "zip" in axes:
             joint = self._zipped(axes.pop("zip"))
         elif "points" in axes:
-            joint = self._listed(axes.pop("points"))
+            joint = self._listed("axes.points", axes.pop("points"))
         made = [self._axis(name, spec) for name, spec in axes.items()]
         if joint:
             made.append(Dimension(ONE_DIMENSION, tuple(joint)))
         if not made:
-            raise ConfigError(f"{self.path}: axes is empty, expected at least one parameter of {self.settings.model}")
+            raise ConfigError(f"{self.source}: axes is empty, expected at least one parameter of {self.settings.model}")
         names = [name for dimension in made for name in dimension.parameters]
         for name in names:
-            if names.count(name) > 1 or name in self.fixed:
-                raise ConfigError(f"{self.path}: {name} is set twice; keep it in axes or in fixed, once")
+            if name in self.fixed:
+                raise ConfigError(f"{self.source}: {name} is both in axes and in fixed; take it out of one of them")
+            if names.count(name) > 1:
+                raise ConfigError(f"{self.source}: axes sets {name} twice; take it out of one of the axes")
         # in the order in which the model declares its parameters, so that the file's order changes nothing
         order = list(self.declared)
         return tuple(sorted(made, key=lambda d: (d.name == ONE_DIMENSION, order.index(d.parameters[0]))))
@@ -123,58 +148,79 @@ class Sweep:
     def _axis(self, name: str, spec: Any) -> Dimension:
         if name not in self.declared:
             self._coerce("axes", name, None)
-        values = [self._coerce("axes", name, value) for value in expand_axis(self.path, name, spec)]
-        if self.declared[name].choices is None and not all(isinstance(value, int | float) for value in values):
-            raise ConfigError(f"{self.path}: axes.{name} cannot vary: it is {self.declared[name].expectation}; put it into fixed")
-        if len(set(values)) < len(values):
-            raise ConfigError(f"{self.path}: axes.{name} has equal values; every value may occur once")
+        values = [self._coerce_varied("axes", name, value) for value in expand_axis(self.source, name, spec)]
+        for value in values:
+            if values.count(value) > 1:
+                digits = f" (to {SIGNIFICANT_DIGITS} digits)" if isinstance(value, float) else ""
+                raise ConfigError(f"{self.source}: axes.{name} has the value {value} twice{digits}; keep one of them")
         choices = self.declared[name].choices
         values.sort(key=choices.index if choices else None)
         return Dimension(name, tuple({name: value} for value in values))
 
     def _zipped(self, spec: Any) -> list[Mapping[str, Any]]:
         if not isinstance(spec, dict) or not spec:
-            raise ConfigError(f"{self.path}: axes.zip = {spec!r}, expected a mapping of axes of equal length")
-        columns = {name: expand_axis(self.path, f"zip.{name}", values) for name, values in spec.items()}
-        lengths = {name: len(values) for name, values in columns.items()}
-        if len(set(lengths.values())) > 1:
-            raise ConfigError(f"{self.path}: axes.zip has axes of lengths {lengths}, expected equal lengths")
-        return self._listed([dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)])
+            found = f"axes.zip = {as_written(spec)}"
+            raise ConfigError(f"{self.source}: {found}, expected a mapping of axes of equal length")
+        columns = {name: expand_axis(self.source, f"zip.{name}", values) for name, values in spec.items()}
+        if len({len(values) for values in columns.values()}) > 1:
+            lengths = " and ".join(f"{len(values)} of {name}" for name, values in columns.items())
+            raise ConfigError(f"{self.source}: axes.zip has {lengths}, expected as many values of each")
+        rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+        return self._listed("axes.zip", rows)
 
-    def _listed(self, spec: Any) -> list[Mapping[str, Any]]:
-        if not isinstance(spec, list) or not spec or not all(isinstance(p, dict) and p.keys() == spec[0].keys() for p in spec):
-            raise ConfigError(f"{self.path}: axes.points, expected a list of mappings with equal keys, such as [{{coupling: 0.5}}]")
-        rows = [{name: self._coerce("axes.points", name, value) for name, value in point.items()} for point in spec]
-        if len({identity.canonical(row) for row in rows}) < len(rows):
-            raise ConfigError(f"{self.path}: axes.points lists a point twice")
-        return rows  # type: ignore[return-value]  # dict is a Mapping
+    def _listed(self, section: str, spec: Any) -> list[Mapping[str, Any]]:
+        rows = spec if isinstance(spec, list) else []
+        alike = all(isinstance(row, dict) and row and row.keys() == rows[0].keys() for row in rows)
+        if not rows or not alike:
+            found = f"{section} = {as_written(spec)}"
+            raise ConfigError(
+                f"{self.source}: {found}, expected a list of mappings with equal keys: [{{coupling: 0.5}}]"
+            )
+        points = [{name: self._coerce_varied(section, name, value) for name, value in row.items()} for row in rows]
+        seen: set[bytes] = set()
+        for point in points:
+            if (canonical := identity.canonical(point)) in seen:
+                raise ConfigError(f"{self.source}: {section} has {point} twice; keep one of them")
+            seen.add(canonical)
+        return list(points)
 
     def _observables(self) -> tuple[Observable[Any], ...]:
         chosen = []
         available = {n: o for n, o in OBSERVABLES.items() if o.defined_for(self.model_class)}
         for name in dict.fromkeys(self.settings.observables):
             if name not in OBSERVABLES:
-                raise ConfigError(f"{self.path}: observables: {name} is not an observable{nearest(name, available)}")
+                raise ConfigError(f"{self.source}: observables: {name} is not an observable{nearest(name, available)}")
             if name not in available:
-                known = ", ".join(available)
-                raise ConfigError(f"{self.path}: observables: {name} is not defined for {self.settings.model}; defined: {known}")
+                known = f"not defined for {self.settings.model}; defined: {', '.join(available)}"
+                raise ConfigError(f"{self.source}: observables: {name} is {known}")
             chosen.append(available[name])
         return tuple(chosen)
 
     def _check_figures(self) -> None:
-        axes = [d.name for d in self.dimensions]
+        swept = [name for dimension in self.dimensions for name in (dimension.name, *dimension.parameters)]
+        axes = dict.fromkeys([*swept, *(o.dimension for o in self.observables if o.dimension)])
         shown = [observable.name for observable in self.observables]
         for name, figure in self.settings.figures.items():
-            where = f"{self.path}: figures.{name}"
+            where = f"{self.source}: figures.{name}"
             if figure.draw not in FIGURES:
                 raise ConfigError(f"{where}.draw = {figure.draw!r} is not a drawing{nearest(figure.draw, FIGURES)}")
-            for key in ("x", "y", "facet", "series"):
-                axis = getattr(figure, key)
-                if axis is not None and axis not in axes:
+            required, known = drawing_options(figure.draw)
+            for key in figure.options():
+                if key not in known:
+                    raise ConfigError(f"{where}.{key} is not a setting of {figure.draw}{nearest(key, known)}")
+            for key in required:
+                if key not in figure.options():
+                    raise ConfigError(f"{where}.{key} is missing; {figure.draw} needs {', '.join(required)}")
+            used = {key: axis for key in ("x", "y", "facet", "series") if (axis := getattr(figure, key)) is not None}
+            for key, axis in [*used.items(), *(("at", axis) for axis in figure.at or {})]:
+                if axis not in axes:
                     raise ConfigError(f"{where}.{key} = {axis!r} is not an axis of this sweep{nearest(axis, axes)}")
+                if [*used.values(), *(figure.at or {})].count(axis) > 1:
+                    raise ConfigError(f"{where}.{key} = {axis!r} is used twice; every axis has one place in a figure")
             for variable in [figure.variable, figure.contrast, *(figure.variables or [])]:
                 if variable is not None and variable not in shown:
-                    raise ConfigError(f"{where}: {variable} is not among the observables of this sweep{nearest(variable, shown)}")
+                    hint = nearest(variable, shown)
+                    raise ConfigError(f"{where}: {variable} is not among the observables of this sweep{hint}")
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -196,8 +242,12 @@ class Sweep:
         try:
             n_dim = self.model_class(**parameters).n_dim
         except ParameterError as error:
-            section = "fixed" if error.parameter in self.fixed else "axes"
-            raise ConfigError(f"{self.path}: {section}: {error}") from None
+            varied = {name for dimension in self.dimensions for name in dimension.parameters}
+            section = (
+                "axes." if error.parameter in varied else "fixed." if error.parameter in self.fixed else "default "
+            )
+            problem = str(error).removeprefix(f"{self.settings.model}: ")
+            raise ConfigError(f"{self.source}: {section}{problem}") from None
         run = self.settings.run
         n_step = rounded_up(max(1, round(run.duration / run.dt)), n_dim, run.kind)
         units = tuple(
@@ -236,6 +286,17 @@ class Sweep:
     def shard(self, k: int, of: int) -> tuple[Point, ...]:
         """The points of shard k: those whose key is k modulo the number of shards."""
         return tuple(point for point in self.points if int(point.key, 16) % of == k)
+
+
+@lru_cache
+def drawing_options(drawing: str) -> tuple[list[str], list[str]]:
+    """The options that a drawing needs and those that it knows, read and not imported: planning must not load matplotlib."""
+    module, _, function = FIGURES[drawing].partition(":")
+    source = Path(__file__).parent.parent / Path(*module.split(".")).with_suffix(".py")
+    definitions = {node.name: node for node in ast.parse(source.read_text()).body if isinstance(node, ast.FunctionDef)}
+    declared = definitions[function].args
+    known = [argument.arg for argument in declared.kwonlyargs]
+    return [name for name, default in zip(known, declared.kw_defaults, strict=True) if default is None], known
 
 
 def unit_seconds(unit: Unit) -> float:

@@ -13,7 +13,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-_KNOWN = {"sweeps", "small", "results", "executor", "folder"}
+from nessmap.executors import EXECUTORS
+
+_KNOWN = ("executor", "results", "small", "sweeps")
 _TRUE = {"true": True, "false": False}
 
 
@@ -25,12 +27,16 @@ def plans(config: Mapping[str, Any], results: str) -> dict[str, dict[str, Any]]:
     """Plan by sweep name, for the sweeps named in the config or all in workflow/sweeps."""
     for key in config:
         if key not in _KNOWN:
-            raise WorkflowConfigError(f"--config {key} is not a setting; known: {', '.join(sorted(_KNOWN))}")
+            raise WorkflowConfigError(f"--config {key} is not a setting; known: {', '.join(_KNOWN)}")
     small = _TRUE.get(str(config.get("small", False)).lower())
     if small is None:
         raise WorkflowConfigError(f"--config small={config['small']}, expected true or false")
+    if config.get("executor", "local") not in EXECUTORS:
+        raise WorkflowConfigError(f"--config executor={config['executor']}, expected one of {', '.join(EXECUTORS)}")
     folder = Path("workflow/sweeps")
     chosen = config.get("sweeps") or sorted(path.stem for path in folder.glob("*.yaml"))
+    if not chosen:
+        raise WorkflowConfigError(f"{folder}: no sweep files; a sweep is a file like {folder}/NAME.yaml")
     names = chosen.split(",") if isinstance(chosen, str) else list(chosen)
     made = [workflow_plan(folder / f"{name}.yaml", small, Path(results) / ".plans") for name in names]
     return {plan["name"]: plan for plan in made}
@@ -49,8 +55,10 @@ def source_digest(*places: str) -> str:
 
 def workflow_plan(path: Path, small: bool, cache: Path) -> dict[str, Any]:
     """What Snakemake must know of a sweep: digests of what shards, products and figures depend on."""
-    text = path.read_bytes() if path.exists() else b""  # Sweep says what is wrong with a file that is not there
-    identity = hashlib.blake2b(b"\0".join([text, str((path, small)).encode(), source_digest().encode()]), digest_size=16)
+    text = path.read_bytes() if path.is_file() else b""  # Sweep says what is wrong with a file that is not there
+    identity = hashlib.blake2b(
+        b"\0".join([text, str((path, small)).encode(), source_digest().encode()]), digest_size=16
+    )
     kept = cache / f"{identity.hexdigest()}.json"
     try:
         return dict(json.loads(kept.read_text()))
@@ -72,7 +80,10 @@ def _expanded(path: Path, small: bool) -> dict[str, Any]:
     try:
         sweep = Sweep(path, small)
         n_shard = sweep.n_shard
-        shards = [digest(sorted(key for point in sweep.shard(k, n_shard) for key in point.keys())) for k in range(n_shard)]
+        shards = [
+            digest(sorted(key for point in sweep.shard(k, n_shard) for key in point.record_keys()))
+            for k in range(n_shard)
+        ]
     except ConfigError as error:
         raise WorkflowConfigError(str(error)) from None
     # the statistics' layout is part of the records' versions; what turns them into numbers is code, so code is in the digest
@@ -81,7 +92,8 @@ def _expanded(path: Path, small: bool) -> dict[str, Any]:
     shown = sweep.settings.model_dump(exclude={"figures", "small"})
     product = digest([points, shown, source_digest(*physics)])
     figures = {
-        name: digest([settings.model_dump(), source_digest("figures")]) for name, settings in sweep.settings.figures.items()
+        name: digest([settings.model_dump(), source_digest("figures")])
+        for name, settings in sweep.settings.figures.items()
     }
     return {
         "name": sweep.name, "path": str(path), "shards": shards, "points": points, "product": product, "figures": figures

@@ -130,7 +130,7 @@ class BlockModel(LinearModel):
     def mutual_information(self, covariance: Array) -> Array:
         """Between the sides of the partition; blocks are independent, so theirs add up."""
         matrices = covariance[..., self.members[:, :, None], self.members[:, None, :]]
-        return blocks.mutual_information(matrices, *self.sides).sum(axis=-1)
+        return np.asarray(blocks.mutual_information(matrices, *self.sides).sum(axis=-1))
 
     def stability(self) -> Stability:
         rates = np.linalg.eigvals(self.block_drift)

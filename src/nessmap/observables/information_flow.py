@@ -31,8 +31,8 @@ class _Fitted(Observable[BlockModel]):
         drift = blocks.fitted_drift(covariance, model.block_lagged_moments(means["lagged_covariance"]), dt)
         diffusion = blocks.implied_diffusion(drift, covariance)
         # a run of few correlation times may imply a negative diffusion: no number is better than a wrong one
-        impossible = (np.diagonal(diffusion, axis1=-2, axis2=-1) <= 0).any(axis=-1)
-        diffusion = np.where(impossible[..., None, None], np.nan, diffusion)
+        impossible = np.any(np.diagonal(diffusion, axis1=-2, axis2=-1) <= 0, axis=-1)
+        diffusion = np.where(np.asarray(impossible)[..., None, None], np.nan, diffusion)
         return np.asarray(self.per_block(model, drift, diffusion, covariance).sum(axis=-1))
 
     @abstractmethod
