@@ -5,6 +5,9 @@ import math
 import numpy as np
 import pytest
 import scipy.linalg
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
 from gaussian_systems import (
     AMARI,
     EXAMPLES,
@@ -17,9 +20,6 @@ from gaussian_systems import (
     reservoir_flow,
     ring_coupling,
 )
-from hypothesis import assume, given
-from hypothesis import strategies as st
-
 from nessmap.theory import gaussian
 
 # --- limits -----------------------------------------------------------------------------------------------------------

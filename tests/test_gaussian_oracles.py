@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 import scipy.linalg
+
 from gaussian_systems import (
     AMARI,
     EPSILON,
@@ -18,7 +19,6 @@ from gaussian_systems import (
     sensor,
     shifted_ring,
 )
-
 from nessmap.theory import gaussian
 
 

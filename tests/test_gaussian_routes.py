@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 import scipy.integrate
-from gaussian_systems import ORACLE, SENSING, Matrix, dense_system, rotation
 
+from gaussian_systems import ORACLE, SENSING, Matrix, dense_system, rotation
 from nessmap.theory import gaussian
 
 

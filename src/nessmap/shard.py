@@ -17,6 +17,7 @@ from tqdm import tqdm
 
 from nessmap import identity
 from nessmap.executors import Map
+from nessmap.model import Array
 from nessmap.points import Entry, PointLog, outcome
 from nessmap.protocols import State
 from nessmap.simulate import RESTART_STATE, RESTART_VERSION, Record, Restart, Status, Unit, simulate
@@ -123,8 +124,10 @@ def run_batch(folder: Path, batch: Sequence[Work]) -> Receipt:
     records: list[Record] = []
     with warnings.catch_warnings(record=True) as noticed:  # to be said by the process that has the log
         warnings.simplefilter("always")
+        # all at once: the units of a batch were neighbours in a segment before
+        stored = {entry.name.key: array for entry, array in point_log.read(e for work in batch for e in work.restart)}
         for work in batch:
-            made = simulate(work.unit, _restart(point_log, work.restart))
+            made = simulate(work.unit, _restart(work.restart, stored))
             if work.known_end and made[0].end and made[0].end != work.known_end:
                 raise VersionError(_changed(work.unit))
             records += made
@@ -142,12 +145,10 @@ def _changed(unit: Unit) -> str:
     )
 
 
-def _restart(point_log: PointLog, entries: Sequence[Entry]) -> Restart | None:
-    if not entries:
+def _restart(entries: Sequence[Entry], stored: Mapping[str, Array]) -> Restart | None:
+    if not entries or any(entry.name.key not in stored for entry in entries):  # a damaged segment: start afresh
         return None
-    arrays = {entry.name.statistic: array for entry, array in point_log.read(entries)}
-    if len(arrays) < len(entries):  # a damaged segment: start afresh
-        return None
+    arrays = {entry.name.statistic: stored[entry.name.key] for entry in entries}
     return Restart(State(entries[0].name.n_step, arrays.pop(RESTART_STATE)), arrays)
 
 

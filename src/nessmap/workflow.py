@@ -64,10 +64,13 @@ def workflow_plan(path: Path, small: bool, cache: Path) -> dict[str, Any]:
         return dict(json.loads(kept.read_text()))
     except (OSError, ValueError):
         plan = _expanded(path, small)
-    cache.mkdir(parents=True, exist_ok=True)
-    partial = kept.with_suffix(f".{os.getpid()}")
-    partial.write_text(json.dumps(plan))
-    partial.replace(kept)
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+        partial = kept.with_suffix(f".{os.getpid()}")
+        partial.write_text(json.dumps(plan))
+        partial.replace(kept)
+    except OSError as error:
+        raise WorkflowConfigError(f"{cache}: cannot be written ({error.strerror}); choose --config results=") from None
     return plan
 
 

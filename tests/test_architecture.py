@@ -1,0 +1,148 @@
+"""Imports run one way, every library has its room, and reading the workflow's plan stays light."""
+
+from __future__ import annotations
+
+import ast
+import json
+import subprocess
+import sys
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+import nessmap
+
+PACKAGE = Path(nessmap.__file__).parent
+MODULES = sorted(PACKAGE.rglob("*.py"))
+LONGEST = 400  # lines; what is longer holds more than one idea
+
+# A room is a module or subpackage directly below nessmap. Which other rooms it may import:
+MAY_IMPORT = {
+    "__init__": "",
+    "kernels": "",
+    "theory": "",
+    "model": "",
+    "executors": "",  # they map any function
+    "figures": "",  # they read the dataset and nothing else
+    "identity": "model",
+    "models": "kernels model theory",
+    "statistics": "kernels model models",
+    "observables": "model models theory",
+    "protocols": "kernels model models",
+    "simulate": "identity model models protocols statistics",
+    "config": "model",
+    # figures: the names of drawings only, so that a misspelt figure is said before hours of simulation; they load nothing
+    "sweep": "config figures identity model models observables protocols simulate",
+    "points": "__init__ identity model simulate",
+    "shard": "executors identity model points protocols simulate sweep",
+    "assembly": "model points simulate statistics sweep",
+    "phase_diagram": "__init__ executors identity model models observables simulate statistics sweep",
+    "inspect_sweep": "config model phase_diagram points shard simulate statistics sweep",
+    "workflow": "config executors identity sweep",
+    "__main__": "__init__ assembly config executors figures inspect_sweep model phase_diagram points shard sweep",
+}
+
+# In which rooms a library may be imported; numpy and the standard library may be everywhere, no other library anywhere else.
+LIBRARIES = {
+    "numba": "kernels",
+    "llvmlite": "kernels",
+    "scipy": "theory statistics figures",  # figures: the distribution that z-scores are held against
+    "zarr": "points assembly phase_diagram",
+    "xarray": "assembly phase_diagram figures",
+    "dask": "executors",
+    "distributed": "executors",
+    "matplotlib": "figures",
+    "contourpy": "figures",
+    "pydantic": "config",
+    "yaml": "config",
+    "tqdm": "shard",
+}
+
+
+def room_of(file: Path) -> str:
+    return file.relative_to(PACKAGE).with_suffix("").parts[0]
+
+
+def imported(file: Path) -> set[str]:
+    """Every module named in an import statement, at the top or inside a function."""
+    names = set()
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{file}: imports are absolute"
+            module = node.module or ""
+            names |= {f"nessmap.{alias.name}" for alias in node.names} if module == "nessmap" else {module}
+    return names
+
+
+def rooms_imported(file: Path) -> set[str]:
+    rooms = {name.split(".")[1] for name in imported(file) if name.startswith("nessmap.")} - {room_of(file)}
+    return {room if (PACKAGE / room).is_dir() or (PACKAGE / f"{room}.py").exists() else "__init__" for room in rooms}
+
+
+def libraries_imported(file: Path) -> set[str]:
+    names = {name.split(".")[0] for name in imported(file)}
+    return names - set(sys.stdlib_module_names) - {"nessmap", "numpy"}
+
+
+@pytest.mark.parametrize("file", MODULES, ids=lambda file: str(file.relative_to(PACKAGE)))
+def test_a_module_imports_only_what_its_room_may(file):
+    room = room_of(file)
+    assert room in MAY_IMPORT, f"{room} is new: add it to MAY_IMPORT with what it may import"
+    assert rooms_imported(file) <= set(MAY_IMPORT[room].split())
+    misplaced = {library for library in libraries_imported(file) if room not in LIBRARIES.get(library, "").split()}
+    assert not misplaced, f"{room} may not import {', '.join(misplaced)}"
+
+
+def test_no_room_is_imported_in_a_circle():
+    TopologicalSorter({room: rooms.split() for room, rooms in MAY_IMPORT.items()}).prepare()
+
+
+@pytest.mark.parametrize("file", [*MODULES, *sorted(Path(__file__).parent.glob("*.py"))], ids=lambda file: file.name)
+def test_no_module_is_long(file):
+    assert len(file.read_text().splitlines()) <= LONGEST
+
+
+def test_no_module_is_a_drawer_for_everything():
+    drawers = {"utils", "util", "helpers", "helper", "misc", "common", "tools", "manager", "handler"}
+    assert not [file for file in MODULES if drawers & set(file.stem.split("_"))]
+
+
+PLAN = """
+import json, sys
+from nessmap.workflow import plans
+made = plans({}, "results")
+print(json.dumps([list(made), sorted({name.split(".")[0] for name in sys.modules})]))
+"""
+
+
+def test_reading_the_plan_loads_nothing_heavy(sweep_file, tmp_path):
+    (tmp_path / "workflow" / "sweeps").mkdir(parents=True)
+    figures = {"a": {"draw": "cut", "variable": "site_variance", "x": "coupling"}}
+    sweep_file(figures=figures).rename(tmp_path / "workflow" / "sweeps" / "tiny.yaml")
+    heavy = {"numba", "llvmlite", "xarray", "dask", "distributed", "matplotlib", "zarr", "pandas"}
+    for state, unwanted in (("cold", heavy), ("warm", heavy | {"pydantic", "scipy", "yaml", "numpy"})):
+        ran = subprocess.run([sys.executable, "-c", PLAN], cwd=tmp_path, capture_output=True, text=True, check=True)
+        names, loaded = json.loads(ran.stdout)
+        assert names == ["tiny"]
+        assert not unwanted & set(loaded), f"with a {state} cache of plans"
+    assert len(list((tmp_path / "results" / ".plans").glob("*.json"))) == 1
+
+
+def test_a_plan_is_made_anew_when_the_file_changes(sweep_file, tmp_path, monkeypatch):
+    from nessmap.workflow import plans
+
+    monkeypatch.chdir(tmp_path)
+    Path("workflow/sweeps").mkdir(parents=True)
+    sweep_file().rename("workflow/sweeps/tiny.yaml")
+    first = plans({}, "results")["tiny"]
+    assert plans({}, "results")["tiny"] == first
+    sweep_file(title="Other words").rename("workflow/sweeps/tiny.yaml")
+    titled = plans({}, "results")["tiny"]
+    assert (titled["shards"], titled["points"]) == (first["shards"], first["points"])
+    assert titled["product"] != first["product"]
+    sweep_file(axes={"coupling": [0.1]}).rename("workflow/sweeps/tiny.yaml")
+    assert plans({}, "results")["tiny"]["shards"] != first["shards"]
+    assert plans({"small": True}, "results").keys() == {"tiny-small"}

@@ -1,0 +1,267 @@
+"""The command line as people use it: what it prints, and how it ends."""
+
+from __future__ import annotations
+
+import json
+import logging
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+
+import pytest
+import xarray as xr
+
+from nessmap import __version__
+from nessmap.__main__ import log, main
+from nessmap.models.amari_field import AmariField
+from nessmap.sweep import Sweep, unit_seconds
+
+COMMANDS = ("plan", "status", "failures", "point", "simulate", "assemble", "aggregate", "figure", "schema")
+
+
+# --- what is there, what is missing
+
+
+def test_plan_counts_points_and_prices_what_is_missing(say, sweep_file, tmp_path):
+    path = sweep_file()
+    status, said, _ = say("plan", str(path), "--results", str(tmp_path / "results"), "--json")
+    plan = json.loads(said)
+    seconds = sum(unit_seconds(unit) for unit in Sweep(path).units())
+    # 13 and 19 sums (8 squares and 3 products, and those in both orders) in 16 groups, and 8 x 128 coordinates, of 8 bytes
+    assert plan.pop("disk_bytes") == 6 * 8 * ((11 + 14) * 16 + 8 * 128)
+    assert plan.pop("core_hours") == pytest.approx(seconds / 3600)
+    assert plan == {"sweep": "tiny", "points": 6, "present": 0, "missing": 6, "shards": 1}
+    assert status == 0
+    assert not (tmp_path / "results").exists()
+
+
+def test_plan_prices_only_the_difference(say, sweep_file, run_sweep, tmp_path):
+    def plan(**sections):
+        status, said, _ = say("plan", str(sweep_file(**sections)), "--results", str(tmp_path / "results"), "--json")
+        assert status == 0
+        return json.loads(said)
+
+    whole = plan()
+    run_sweep(sweep_file(observables=["site_variance"]))
+    assert plan(observables=["site_variance", "mutual_information"])["core_hours"] == 0
+    added = plan()
+    assert (added["missing"], added["core_hours"]) == (6, whole["core_hours"])  # the path is replayed
+    assert added["disk_bytes"] == 6 * 8 * 14 * 16  # and one statistic is added
+    run_sweep(sweep_file())
+    assert [plan()[key] for key in ("present", "missing", "core_hours", "disk_bytes")] == [6, 0, 0, 0]
+    # half of the longer run is there, and whole blocks of time are the unit of time
+    assert plan(run={"duration": 10})["core_hours"] == pytest.approx(whole["core_hours"])
+    assert plan(run={"n_replica": 256})["core_hours"] == pytest.approx(whole["core_hours"])
+    assert plan(axes={"coupling": [0.1, 0.3], "shift": [0.0]})["core_hours"] == pytest.approx(whole["core_hours"] / 6)
+
+
+def test_plan_speaks_in_three_lines(say, there):
+    status, said, _ = say("plan", "tiny")
+    assert status == 0
+    assert said.splitlines() == [
+        "tiny: 6 points over coupling (3), shift (2)",
+        "  present 6, missing 0, shards 1",
+        "  about 0 core-hours and 0 MB to compute what is missing",
+    ]
+
+
+def test_status_gives_a_line_for_every_sweep(say, there):
+    assert say("status") == (0, "tiny: 6 points: 4 ok, 2 unstable; results/tiny/phase_diagram.zarr\n", "")
+    assert say("status", "tiny-small") == (0, "tiny-small: 6 points: 4 ok, 2 unstable; no phase diagram yet\n", "")
+    status, said, _ = say("status", "--json")
+    assert status == 0
+    assert json.loads(said) == [
+        {"sweep": "tiny", "points": 6, "ok": 4, "unstable": 2, "product": "results/tiny/phase_diagram.zarr"}
+    ]
+
+
+def test_status_of_a_folder_without_sweeps_says_so(say, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert say("status") == (0, "", "nessmap: no sweep files in workflow/sweeps; name one: nessmap status SWEEP\n")
+    assert say("status", "--json")[:2] == (0, "[]\n")
+
+
+def test_failures_says_which_points_have_no_number_and_why(say, there):
+    status, said, _ = say("failures", "tiny")
+    assert status == 0
+    assert said.splitlines() == [
+        "unstable  coupling=2.0 shift=0.0  uniform instability, leading rate 1",
+        "unstable  coupling=2.0 shift=0.5  uniform instability, leading rate 1",
+        "2 of 6 points have no number",
+    ]
+    rows = json.loads(say("failures", "tiny", "--json")[1])
+    assert [row["status"] for row in rows] == ["unstable", "unstable"]
+    assert {key: rows[1][key] for key in ("coupling", "shift")} == {"coupling": 2.0, "shift": 0.5}
+    assert rows[0]["key"] in {point.key for point in Sweep(Path("workflow/sweeps/tiny.yaml")).points}
+
+
+def test_failures_of_a_sweep_that_has_not_run_are_absent_points(say, sweep_file, tmp_path):
+    status, said, _ = say("failures", str(sweep_file()), "--results", str(tmp_path / "results"))
+    assert status == 0
+    assert said.splitlines()[0] == "absent    coupling=0.1 shift=0.0"
+    assert said.splitlines()[-1] == "6 of 6 points have no number"
+
+
+# --- one point again
+
+
+def test_a_point_again_equals_the_stored_one_to_the_bit(say, there):
+    status, said, _ = say("point", "tiny", "coupling=0.5", "shift=0.5", "--check")
+    assert status == 0
+    lines = said.splitlines()
+    key = Sweep(Path("workflow/sweeps/tiny.yaml")).points[3].key
+    assert lines[:2] == [f"key {key}, status ok", "leading rate -0.5"]
+    assert [line.split()[0] for line in lines[2:-1]] == [
+        "entropy_production_rate", "entropy_production_rate_path", "site_variance", "mutual_information",
+    ]  # fmt: skip
+    assert lines[-1] == "equal to the stored records, to the bit"
+    stored = xr.open_zarr("results/tiny/phase_diagram.zarr").sel(coupling=0.5, shift=0.5)
+    for line in lines[2:-1]:
+        name, value, _, error, *_ = line.split()
+        assert value == f"{float(stored[name]):.6g}"
+        assert error == f"{float(stored[f'{name}_standard_error']):.2g}"
+
+
+def test_values_may_stand_before_or_behind_options(say, there):
+    words = [
+        ["coupling=0.5", "shift=0.5", "--check"],
+        ["--check", "coupling=0.5", "shift=0.5"],
+        ["shift=.5", "--check", "coupling=5e-1"],
+    ]
+    said = {say("point", "tiny", *order)[1] for order in words}
+    assert len(said) == 1
+
+
+def test_an_unstable_point_again_is_the_same_statement(say, there):
+    status, said, _ = say("point", "tiny", "coupling=2", "shift=0", "--check")
+    assert status == 0
+    assert said.splitlines()[0].endswith("status unstable uniform instability, leading rate 1")
+    assert said.splitlines()[1:] == ["leading rate 1", "equal to the stored records, to the bit"]
+
+
+def test_a_point_that_came_out_otherwise_is_said_to_differ(say, there, monkeypatch):
+    real = AmariField.stepper
+
+    def stepper(self, dt):
+        made = real(self, dt)
+        keep, turn, partner, kick = made.coefficients
+        return made._replace(coefficients=(keep, turn, partner, kick * (1 + 1e-15)))
+
+    monkeypatch.setattr(AmariField, "stepper", stepper)
+    status, said, _ = say("point", "tiny", "coupling=0.5", "shift=0.5", "--check")
+    assert status == 1
+    wanted = "differs from the stored records in covariance, lagged_covariance, restart_state"
+    assert said.splitlines()[-1] == wanted
+
+
+def test_a_point_that_is_not_stored_cannot_be_compared(say, sweep_file, tmp_path):
+    path = sweep_file()
+    words = ("point", str(path), "coupling=0.5", "shift=0.5", "--check", "--results", str(tmp_path / "nowhere"))
+    status, said, _ = say(*words)
+    assert status == 1
+    assert said.splitlines()[-1] == f"3 of 3 records are not stored yet; compute them with: nessmap simulate {path}"
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["coupling=0.51", "shift=0"], "no such point; coupling = 0.51 is not on the grid; nearest: 0.5"),
+        (["coupling=0.5"], "2 points fit; give shift too"),
+        ([], "6 points fit; give coupling, shift too"),
+    ],
+)
+def test_a_point_that_is_not_on_the_grid_is_said_with_the_nearest(words, message, say, there):
+    assert say("point", "tiny", *words) == (2, "", f"nessmap: workflow/sweeps/tiny.yaml: {message}\n")
+
+
+def test_a_misspelt_parameter_is_said_with_the_nearest(say, there):
+    wanted = "nessmap: cuopling=0.5: expected NAME=VALUE with a swept parameter; did you mean coupling?\n"
+    assert say("point", "tiny", "cuopling=0.5") == (2, "", wanted)
+    assert say("point", "tiny", "coupling=x") == (2, "", "nessmap: coupling=x: expected a finite number\n")
+
+
+# --- help
+
+
+def test_help_names_every_command_and_gives_examples(capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(["--help"])
+    assert stop.value.code == 0
+    said = capsys.readouterr().out
+    assert all(f"\n    {command}" in said for command in COMMANDS)
+    assert "nessmap point amari_field coupling=0.9 shift=0.5 --check" in said
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_and_option_has_a_help_text(command, capsys):
+    with pytest.raises(SystemExit) as stop:
+        main([command, "--help"])
+    assert stop.value.code == 0
+    lines = capsys.readouterr().out.split("arguments:" if command not in ("schema",) else "options:")[1].splitlines()
+    for line, following in zip(lines, [*lines[1:], ""], strict=True):
+        if line.startswith("  ") and not line.startswith("   "):  # a name; its text stands behind or below it
+            assert "  " in line.strip() or following.startswith(" " * 20), line
+
+
+def test_the_version_is_that_of_the_package(capsys):
+    with pytest.raises(SystemExit):
+        main(["--version"])
+    assert capsys.readouterr().out == f"nessmap {__version__}\n"
+
+
+def test_the_schema_is_that_of_a_sweep_file(say):
+    status, said, _ = say("schema")
+    assert status == 0
+    assert {"model", "axes", "observables", "run", "figures"} <= json.loads(said)["properties"].keys()
+
+
+# --- as processes
+
+
+@pytest.mark.parametrize("points_", [["0.1"], [f"{n / 1000}" for n in range(1, 900)]], ids=["a little", "a lot"])
+def test_a_reader_that_leaves_early_causes_no_traceback(points_, sweep_file):
+    path = sweep_file(axes={"coupling": [float(value) for value in points_]})
+    command = [sys.executable, "-m", "nessmap", "failures", str(path)]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=path.parent
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()  # as `head -0` does
+        assert process.stderr.read() == ""
+    assert process.returncode == 0
+
+
+def test_a_run_that_is_interrupted_says_that_it_may_go_on(say, there, monkeypatch):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("nessmap.__main__.run_shard", interrupt)
+    wanted = "nessmap: stopped; what was computed is saved, the same command goes on from there\n"
+    assert say("simulate", "tiny", "--executor", "serial") == (130, "", wanted)
+
+
+def test_a_command_leaves_logging_and_warnings_as_they_were(say, there):
+    before = (list(log.handlers), log.propagate, warnings.showwarning, list(logging.getLogger().handlers))
+    say("status")
+    say("plan", "nothing-of-that-name")
+    assert (list(log.handlers), log.propagate, warnings.showwarning, list(logging.getLogger().handlers)) == before
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["plan"],
+        ["nonsense"],
+        ["simulate", "tiny", "--of", "0"],
+        ["simulate", "tiny", "--workers", "x"],
+        ["point", "tiny", "--nonsense"],
+        ["plan", "tiny", "coupling=1"],
+    ],
+)
+def test_words_that_no_command_knows_end_with_2_and_a_usage(words, capsys, there):
+    with pytest.raises(SystemExit) as stop:
+        main(words)
+    assert stop.value.code == 2
+    assert capsys.readouterr().err.startswith("usage: nessmap")

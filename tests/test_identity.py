@@ -1,0 +1,336 @@
+"""What makes two computations the same: keys follow the numbers and nothing else, and versions follow the kernels."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import io
+import json
+import random
+import tokenize
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from nessmap import config, identity, kernels
+from nessmap.config import expand_axis
+from nessmap.kernels import amari_field, linear_blocks, linear_langevin, moments
+from nessmap.kernels import random as philox
+from nessmap.model import round_significant
+from nessmap.models import MODELS
+from nessmap.models.amari_field import AmariField
+from nessmap.protocols.protocol import LANES_PER_UNIT
+from nessmap.statistics import N_GROUP, STATISTICS
+from nessmap.sweep import Sweep
+
+EXAMPLES = settings(max_examples=100, deadline=None)
+COUPLINGS = st.floats(-3, 3).map(round_significant)
+DECIMALS = st.integers(-(10**6), 10**6).map(lambda n: n / 10**4)
+
+
+def path_of(model, dt=0.05, seed=1, protocol="stationary", version=1):
+    return identity.path(identity.stream(model, dt, seed), model, protocol, version)
+
+
+# --- the same parameters, whatever the spelling
+
+
+def spellings(value: float) -> list[str]:
+    """YAML texts of one number."""
+    texts = [repr(value), f"{value:.17e}", f"{value:.12g}", f"{10 * value:.13e}".replace("e", "0e"), f"{value:+.15g}"]
+    texts += [f"{value:.0f}", f"{value:.1f}"] if value == int(value) else []
+    return [text for text in texts if round_significant(float(text)) == value]
+
+
+@EXAMPLES
+@given(COUPLINGS, st.data())
+def test_a_number_gives_the_same_key_whatever_its_spelling(tmp_path_factory, value, data):
+    text = data.draw(st.sampled_from(spellings(value)))
+    path = tmp_path_factory.mktemp("spelling") / "s.yaml"
+    fixed = "{n_site: 8, length: 8.0, kernel_width: 1.2}"
+    path.write_text(f"model: amari_field\nfixed: {fixed}\naxes: {{coupling: [{text}]}}\nobservables: [site_variance]\n")
+    (point,) = Sweep(path).points
+    assert point.key == path_of(AmariField(coupling=value, n_site=8, length=8, kernel_width=1.2), seed=0)
+
+
+@pytest.mark.parametrize("one", ["1", "1.0", "1e0", "1E+0", "0.1e1", "+1", "10e-1", "0x1"])
+def test_one_is_one(sweep_file, one):
+    path = sweep_file()
+    text = (
+        path.read_text()
+        .replace("- 0.9", f"- {one}")
+        .replace("length: 8.0", "length: 8")
+        .replace("n_site: 8", "n_site: 8.0")
+    )
+    path.write_text(
+        text.replace("dt: 0.05", "dt: 5.0e-2").replace("duration: 5", "duration: 5e0").replace("seed: 7", "seed: 0x7")
+    )
+    wanted = sweep_file("plain", axes={"coupling": [0.1, 0.5, 1.0], "shift": [0.0, 0.5]})
+    assert [point.record_keys() for point in Sweep(path).points] == [
+        point.record_keys() for point in Sweep(wanted).points
+    ]
+
+
+def test_defaults_written_out_change_no_key(sweep_file):
+    short = Sweep(sweep_file("short"))
+    written = Sweep(sweep_file("written", fixed={"kernel": "gaussian", "time_constant": 1, "noise": "exponential"}))
+    assert [point.record_keys() for point in short.points] == [point.record_keys() for point in written.points]
+
+
+@EXAMPLES
+@given(st.lists(DECIMALS, min_size=2, max_size=6, unique=True), st.randoms())
+def test_the_order_of_values_changes_no_key(values, shuffler):
+    shuffled = shuffler.sample(values, len(values))
+    keys = [{path_of(AmariField(coupling=value)) for value in order} for order in (values, shuffled)]
+    assert keys[0] == keys[1]
+    assert len(keys[0]) == len(values)
+
+
+def test_axes_in_another_order_give_the_same_points_in_the_same_order(sweep_file):
+    one = Sweep(sweep_file(axes={"coupling": [0.1, 0.5], "shift": [0.0, 0.25]}))
+    other = Sweep(sweep_file("other", axes={"shift": [0.25, 0.0], "coupling": {"values": [0.5, 0.1]}}))
+    assert [point.record_keys() for point in one.points] == [point.record_keys() for point in other.points]
+
+
+def test_zipped_and_listed_points_are_the_points_of_a_grid(sweep_file):
+    grid = {point.key for point in Sweep(sweep_file()).points}
+    zipped = Sweep(sweep_file("zipped", axes={"zip": {"coupling": [0.1, 0.9], "shift": [0.5, 0.0]}}))
+    listed = Sweep(
+        sweep_file("listed", axes={"points": [{"shift": 0.5, "coupling": 0.1}, {"shift": 0, "coupling": 0.9}]})
+    )
+    assert [point.key for point in zipped.points] == [point.key for point in listed.points]
+    assert {point.key for point in zipped.points} < grid
+
+
+def test_minus_zero_is_zero():
+    assert path_of(AmariField(shift=-0.0)) == path_of(AmariField(shift=0.0))
+
+
+# --- grids that interleave
+
+
+@EXAMPLES
+@given(DECIMALS, DECIMALS, st.integers(2, 60), st.sampled_from(["linspace", "logspace", "geomspace"]))
+def test_a_grid_of_n_values_lies_in_the_grid_of_2n_minus_1_values(start, stop, n, kind):
+    start, stop = {"logspace": (start / 100, stop / 100), "geomspace": (abs(start), abs(stop))}.get(kind, (start, stop))
+    assume(start != stop and (kind != "geomspace" or start * stop > 0))
+    coarse, fine = (
+        [round_significant(value) for value in expand_axis("s.yaml", "coupling", {kind: [start, stop, count]})]
+        for count in (n, 2 * n - 1)
+    )
+    assert fine[::2] == coarse
+
+
+def test_a_linear_grid_crosses_zero_at_zero():
+    for n in (4, 7, 13, 25):  # numpy's linspace has 5.6e-17 here for some of them
+        assert 0.0 in expand_axis("s.yaml", "coupling", {"linspace": [-0.3, 0.6, n]})
+
+
+@pytest.mark.parametrize(
+    ("kind", "values", "reference"),
+    [
+        ("linspace", [0.1, 1.1, 21], np.linspace),
+        ("logspace", [-3, 2, 11], np.logspace),
+        ("geomspace", [0.02, 7.0, 9], np.geomspace),
+    ],
+)
+def test_grids_are_those_of_numpy(kind, values, reference):
+    ours = expand_axis("s.yaml", "coupling", {kind: values})
+    # a few roundings apart, two of them in a power whose exponent is below 10
+    np.testing.assert_allclose(ours, reference(*values), rtol=20 * np.finfo(float).eps)
+
+
+# --- different parameters
+
+
+@EXAMPLES
+@given(COUPLINGS, COUPLINGS)
+def test_different_numbers_give_different_keys(one, other):
+    assert (path_of(AmariField(coupling=one)) == path_of(AmariField(coupling=other))) == (one == other)
+
+
+PARAMETERS = [(model, parameter) for model in MODELS.values() for parameter in model.parameters().values()]
+
+
+@pytest.mark.parametrize(("model", "parameter"), PARAMETERS, ids=[f"{m.name}-{p.name}" for m, p in PARAMETERS])
+def test_a_parameter_is_in_the_key_when_it_shapes_the_path_and_only_then(model, parameter):
+    changed = copy.copy(model())
+    object.__setattr__(
+        changed, parameter.name, "another value"
+    )  # past the checks: every parameter, whatever its domain
+    assert (path_of(changed) != path_of(model())) == parameter.shapes_path
+
+
+def test_what_else_shapes_the_path_is_in_its_key():
+    model = AmariField()
+    keys = [path_of(model), path_of(model, dt=0.1), path_of(model, seed=2), path_of(MODELS["linear_langevin"]())]
+    keys += [path_of(model, protocol="transient"), path_of(model, version=2)]
+    assert len(set(keys)) == len(keys)
+
+
+def test_every_part_of_a_record_is_in_its_key():
+    name = identity.RecordName("p" * 32, 0, 128, 100, "covariance", 1)
+    others = [
+        name._replace(path="q" * 32),
+        name._replace(first_lane=128),
+        name._replace(n_lane=64),
+        name._replace(n_step=200),
+        name._replace(statistic="lagged_covariance"),
+        name._replace(version=2),
+    ]
+    assert len({each.key for each in [name, *others]}) == len(others) + 1 == len(name) + 1
+
+
+def test_neither_duration_nor_replicas_nor_observables_are_in_the_stream(sweep_file):
+    plain = Sweep(sweep_file())
+    changes = {
+        "longer": {"run": {"duration": 500}},
+        "wider": {"run": {"n_replica": 512}},
+        "stateless": {"run": {"keep_state": False, "timeout": 3.5, "max_failed_fraction": 0.5}},
+        "fewer": {"observables": ["site_variance"]},
+        "titled": {"title": "Another title"},
+    }
+    for name, change in changes.items():
+        assert [point.key for point in Sweep(sweep_file(name, **change)).points] == [
+            point.key for point in plain.points
+        ]
+    for name, change in {"seeded": {"run": {"seed": 8}}, "finer": {"run": {"dt": 0.025}}}.items():
+        assert not {point.key for point in Sweep(sweep_file(name, **change)).points} & {
+            point.key for point in plain.points
+        }
+
+
+def test_points_of_a_sweep_have_streams_of_their_own(sweep_file):
+    sweep = Sweep(sweep_file(axes={"coupling": {"linspace": [0.1, 0.9, 9]}, "shift": {"linspace": [0, 1, 9]}}))
+    streams = [identity.stream(point.model, 0.05, 7) for point in sweep.points]
+    assert len({identity.philox_key(name) for name in streams}) == len(sweep.points)
+
+
+@given(st.dictionaries(st.text(), st.floats(allow_nan=False, allow_infinity=False) | st.text() | st.integers()))
+def test_the_order_of_keys_changes_no_digest(content):
+    shuffled = dict(random.Random(0).sample(list(content.items()), len(content)))
+    assert identity.digest(shuffled) == identity.digest(content)
+    assert json.loads(identity.canonical(content)) == content
+
+
+def test_a_nan_has_no_digest():
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        identity.digest({"coupling": float("nan")})
+
+
+def test_the_number_of_groups_is_the_same_wherever_it_is_written():
+    assert config.GROUPS == N_GROUP == moments.N_GROUP
+    assert LANES_PER_UNIT % N_GROUP == 0
+
+
+# --- versions follow kernels
+
+
+class Known(NamedTuple):
+    """A kernel file as it was when its versions were last set."""
+
+    versions: tuple[int, ...]
+    source: str
+    run: str
+
+
+KNOWN = {
+    "random": Known((1,), "b6ead528eb50f20d", "127969b9ad7a1e26"),
+    "amari_field": Known((1,), "3cf860913b25f816", "2c77fea05de74e96"),
+    "linear_langevin": Known((1,), "73e8e3ad58fbaf8e", "82fcb13272f41231"),
+    "linear_blocks": Known((1,), "0e13e2cc8f68377f", "ea542c30a4bb7f47"),
+    "moments": Known((1, 1), "02835f23d4629f9e", "24dbbe2f63c13e4c"),
+}
+BUMP = {
+    "random": "STREAM_VERSION in src/nessmap/kernels/random.py",
+    "amari_field": "KERNEL_VERSION in src/nessmap/kernels/amari_field.py",
+    "linear_langevin": "KERNEL_VERSION in src/nessmap/kernels/linear_langevin.py",
+    "linear_blocks": "KERNEL_VERSION in src/nessmap/kernels/linear_blocks.py",
+    "moments": "version of Covariance and LaggedCovariance in src/nessmap/statistics/moments.py",
+}
+
+
+def versions(name: str) -> tuple[int, ...]:
+    if name == "moments":
+        return STATISTICS["covariance"].version, STATISTICS["lagged_covariance"].version
+    return (identity.version_in(name, BUMP[name].split()[0]),)
+
+
+def source_digest(text: str) -> str:
+    """Digest of a file's tokens: comments, docstrings, blank lines and line breaks are left out."""
+    kept, before = [], tokenize.NEWLINE
+    for token in tokenize.generate_tokens(io.StringIO(text).readline):
+        if token.type in (tokenize.COMMENT, tokenize.NL):
+            continue
+        statement_starts = before in (tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT)
+        docstring = token.type == tokenize.STRING and statement_starts
+        indentation = token.type in (tokenize.INDENT, tokenize.DEDENT)
+        if not docstring:
+            kept.append(tokenize.tok_name[token.type] if indentation else token.string.strip())
+        before = token.type
+    return hashlib.blake2b("\0".join(kept).encode(), digest_size=8).hexdigest()
+
+
+def run_digest(name: str) -> str:
+    """Digest of a short run, rounded to 9 decimals of numbers of order 1: CPUs differ in the 16th."""
+    x = np.empty((6, 5, 32))
+    philox.standard_normals(x[0], np.uint64(2**63 + 12345), 16, 3, philox.PURPOSE_STEP)
+    matrix = np.linspace(-0.5, 0.5, 25).reshape(5, 5)
+    key = np.uint64(987654321)
+    if name == "random":
+        result = x[0]
+    elif name == "amari_field":
+        keep, turn, kick = np.linspace(0.8, 0.9, 5), np.linspace(-0.2, 0.2, 5), np.linspace(0.5, 1.0, 5)
+        amari_field.advance(x, keep, turn, np.array([0, 2, 1, 4, 3]), kick, key, 128, 7)
+        result = x
+    elif name == "linear_langevin":
+        linear_langevin.advance(x, matrix, np.tril(matrix + 1), key, 128, 7)
+        result = x
+    elif name == "linear_blocks":
+        result, blocks = np.ascontiguousarray(x[:, :4]), np.linspace(-0.5, 0.5, 8).reshape(2, 2, 2)
+        linear_blocks.advance(result, np.array([[0, 2], [3, 1]]), blocks, np.tril(blocks + 1), key, 128, 7)
+    else:
+        x[1:] = np.cos(np.arange(5 * 5 * 32)).reshape(5, 5, 32)
+        first, second = np.array([0, 1, 4]), np.array([0, 3, 2])
+        result = np.zeros((2, 3, N_GROUP))
+        for lag in (0, 1):
+            moments.add_products(result[lag], x, first, second, lag)
+    rounded = np.round(result, 9) + 0.0  # + 0.0 turns -0.0 into 0.0
+    return hashlib.blake2b(rounded.tobytes(), digest_size=8).hexdigest()
+
+
+@pytest.mark.parametrize("name", KNOWN)
+def test_a_changed_kernel_gets_a_new_version(name):
+    known = KNOWN[name]
+    file = Path(kernels.__file__).with_name(f"{name}.py")
+    found = Known(versions(name), source_digest(file.read_text()), run_digest(name))
+    if found == known:
+        return
+    store = f"then store {found!r} in KNOWN of tests/test_identity.py"
+    if found.versions != known.versions:
+        pytest.fail(f"kernels/{name}.py has a new version: {store.removeprefix('then ')}")
+    if found.source == known.source and run_digest("random") != KNOWN["random"].run:
+        pytest.fail(f"kernels/{name}.py follows kernels/random.py to other numbers: bump {BUMP['random']}, {store}")
+    if found.run != known.run:
+        pytest.fail(f"kernels/{name}.py gives other numbers: bump {BUMP[name]}, {store}")
+    pytest.fail(
+        f"kernels/{name}.py was edited and a short run gives the same numbers to 9 decimals: "
+        f"bump {BUMP[name]} unless every bit stays the same (`nessmap point SWEEP ... --check`), {store}"
+    )
+
+
+def test_every_kernel_file_has_its_digests_here():
+    files = {file.stem for file in Path(kernels.__file__).parent.glob("*.py")} - {"__init__"}
+    assert KNOWN.keys() == files
+
+
+def test_comments_and_formatting_are_no_change_of_a_kernel():
+    text = 'N = 1\n\n\ndef f(x):\n    """What."""\n    return x + N\n'
+    formatted = 'N = 1  # one\n\ndef f( x ):\n    """How."""\n    # why\n\n    return x+N\n'
+    changed = text.replace("x + N", "x - N")
+    assert source_digest(text) == source_digest(formatted)
+    assert source_digest(text) != source_digest(changed)
