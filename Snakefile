@@ -26,4 +26,8 @@ rule all:
     default_target: True
     input:
         [f"{RESULTS}/{name}/phase_diagram.zarr/zarr.json" for name in PLANS],
-        [f"{RESULTS}/{name}/figures/{figure}.svg" for name, plan in PLANS.items() for figure in plan["figures"]],
+        [
+            f"{RESULTS}/{name}/figures/{figure}.svg"
+            for name, plan in PLANS.items()
+            for figure in plan["figures"]
+        ],

@@ -10,13 +10,13 @@ rule assemble:
         ),
     output:
         RESULTS + "/{sweep}/points.zarr/zarr.json",
-    params:
-        wanted=lambda wildcards: PLANS[wildcards.sweep]["points"],
-        store=RESULTS + "/{sweep}/points.zarr",
     log:
         RESULTS + "/{sweep}/logs/assemble.log",
     benchmark:
         RESULTS + "/{sweep}/benchmarks/assemble.tsv"
+    params:
+        wanted=lambda wildcards: PLANS[wildcards.sweep]["points"],
+        store=RESULTS + "/{sweep}/points.zarr",
     shell:
         "{NESSMAP} assemble {wildcards.sweep} --manifests {input} --output {params.store} --results {RESULTS} --log {log}"
 
@@ -26,16 +26,16 @@ rule aggregate:
         RESULTS + "/{sweep}/points.zarr/zarr.json",
     output:
         RESULTS + "/{sweep}/phase_diagram.zarr/zarr.json",
+    log:
+        RESULTS + "/{sweep}/logs/aggregate.log",
+    benchmark:
+        RESULTS + "/{sweep}/benchmarks/aggregate.tsv"
+    threads: workflow.cores or 1
     params:
         wanted=lambda wildcards: PLANS[wildcards.sweep]["product"],
         points=RESULTS + "/{sweep}/points.zarr",
         store=RESULTS + "/{sweep}/phase_diagram.zarr",
         executor=config.get("executor", "local"),
-    threads: workflow.cores or 1
-    log:
-        RESULTS + "/{sweep}/logs/aggregate.log",
-    benchmark:
-        RESULTS + "/{sweep}/benchmarks/aggregate.tsv"
     shell:
         "{NESSMAP} aggregate {wildcards.sweep} --points {params.points} --output {params.store}"
         " --executor {params.executor} --workers {threads} --log {log}"

@@ -12,12 +12,12 @@ rule figure:
             caption="../report/figure.rst",
         ),
         png=RESULTS + "/{sweep}/figures/{name}.png",
-    params:
-        wanted=lambda wildcards: PLANS[wildcards.sweep]["figures"][wildcards.name],
-        store=RESULTS + "/{sweep}/phase_diagram.zarr",
     log:
         RESULTS + "/{sweep}/logs/figure-{name}.log",
     benchmark:
         RESULTS + "/{sweep}/benchmarks/figure-{name}.tsv"
+    params:
+        wanted=lambda wildcards: PLANS[wildcards.sweep]["figures"][wildcards.name],
+        store=RESULTS + "/{sweep}/phase_diagram.zarr",
     shell:
         "{NESSMAP} figure {wildcards.sweep} {wildcards.name} --phase-diagram {params.store} --output {output.svg} --log {log}"

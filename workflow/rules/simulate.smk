@@ -7,15 +7,15 @@ rule simulate:
         lambda wildcards: ancient(PLANS[wildcards.sweep]["path"]),
     output:
         RESULTS + "/{sweep}/shards/{shard}.json",
-    params:
-        wanted=lambda wildcards: PLANS[wildcards.sweep]["shards"][int(wildcards.shard)],
-        n_shard=lambda wildcards: len(PLANS[wildcards.sweep]["shards"]),
-        executor=config.get("executor", "local"),
-    threads: workflow.cores or 1
     log:
         RESULTS + "/{sweep}/logs/simulate-{shard}.log",
     benchmark:
         RESULTS + "/{sweep}/benchmarks/simulate-{shard}.tsv"
+    threads: workflow.cores or 1
+    params:
+        wanted=lambda wildcards: PLANS[wildcards.sweep]["shards"][int(wildcards.shard)],
+        n_shard=lambda wildcards: len(PLANS[wildcards.sweep]["shards"]),
+        executor=config.get("executor", "local"),
     shell:
         "{NESSMAP} simulate {wildcards.sweep} --shard {wildcards.shard} --of {params.n_shard} --manifest {output}"
         " --executor {params.executor} --workers {threads} --results {RESULTS} --log {log}"

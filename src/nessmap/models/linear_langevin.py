@@ -32,6 +32,8 @@ class LinearLangevin(LinearModel):
 
     def check(self) -> None:
         n_dim = len(self.drift_matrix)
+        if not n_dim:
+            raise self.error("drift_matrix", "at least one row", "give A as a list of rows, such as [[-1.0]]")
         for name in ("drift_matrix", "diffusion_matrix", "coupling_matrix"):
             matrix = getattr(self, name)
             if (len(matrix), len(matrix[0]) if matrix else 0) != (n_dim, n_dim) and (
