@@ -1,20 +1,22 @@
 # nessmap: from sweep files to phase diagrams. Run `snakemake`, or `make run` on a fresh machine; see README.md.
-import shlex
-import sys
-
 from snakemake.exceptions import WorkflowError
 from snakemake.utils import min_version
 
-from nessmap.workflow import WorkflowConfigError, plans
+from nessmap.workflow import NESSMAP, WorkflowConfigError, constraints, plans, targets
 
 min_version("9.0")
 
 RESULTS = config.get("results", "results")
+EXECUTOR = config.get("executor", "local")
 try:
-    PLANS = plans(config, RESULTS)
+    CHOSEN = plans(config, RESULTS)
+    PLANS = CHOSEN | plans({**config, "small": True}, RESULTS)
 except WorkflowConfigError as error:
     raise WorkflowError(f"nessmap: {error}")
-NESSMAP = f"{shlex.quote(sys.executable)} -m nessmap"
+
+
+wildcard_constraints:
+    **constraints(PLANS),
 
 
 include: "workflow/rules/simulate.smk"
@@ -25,9 +27,4 @@ include: "workflow/rules/figures.smk"
 rule all:
     default_target: True
     input:
-        [f"{RESULTS}/{name}/phase_diagram.zarr/zarr.json" for name in PLANS],
-        [
-            f"{RESULTS}/{name}/figures/{figure}.svg"
-            for name, plan in PLANS.items()
-            for figure in plan["figures"]
-        ],
+        targets(CHOSEN, RESULTS),

@@ -69,6 +69,40 @@ MISTAKES: dict[str, tuple[dict[str, object], str]] = {
         {"figures": {"a": {"draw": "calibration", "facet": "shift"}}},
         "figures.a.facet is not a setting of calibration; known: variables",
     ),
+    "a figure held at a word on an axis of numbers": (
+        cut(at={"shift": "abc"}),
+        "figures.a.at.shift = 'abc', expected a number",
+    ),
+    "a figure held at a word that the axis does not have": (
+        {**cut(at={"kernel": "gausian"}), "axes": {"coupling": [0.1], "kernel": ["gaussian", "exponential"]}},
+        "figures.a.at.kernel = 'gausian' is not among its values; did you mean gaussian?",
+    ),
+    "limits in falling order": (
+        cut(limits=[2, 1]),
+        "figures.a.limits = [2, 1], expected [lowest, highest]",
+    ),
+    "limits that a logarithm does not reach": (
+        cut(limits=[0, 1], yscale="log"),
+        "figures.a.limits = [0, 1] with yscale = log, expected numbers > 0; raise the lowest one or use yscale: linear",
+    ),
+    "colours that a logarithm does not reach": (
+        {
+            "figures": {
+                "a": {
+                    "draw": "phase_diagram",
+                    "variable": "site_variance",
+                    "x": "coupling",
+                    "scale": "log",
+                    "limits": [0, 1],
+                }
+            }
+        },
+        "figures.a.limits = [0, 1] with scale = log, expected numbers > 0; raise the lowest one or use scale: linear",
+    ),
+    "contours in falling order": (
+        {"figures": {"a": {"draw": "phase_diagram", "variable": "site_variance", "x": "coupling", "levels": [3, 1]}}},
+        "figures.a.levels = [3, 1], expected at least one number, in rising order",
+    ),
     "a figure whose name is no file name": (
         {"figures": {"a/b": {"draw": "calibration"}}},
         "the key figures.a/b is no name, expected letters, digits, '_' and '-'",
@@ -116,6 +150,11 @@ MISTAKES: dict[str, tuple[dict[str, object], str]] = {
     "a run shorter than a step": (
         {"run": {"dt": 0.5, "duration": 0.1}},
         "run.duration = 0.1, expected at least one time step, run.dt = 0.5",
+    ),
+    "a run longer than the random stream": (
+        {"run": {"dt": 0.05, "duration": 3e8}},
+        "run.duration = 300000000.0, expected fewer than 2^32 time steps, which is what the random stream counts; "
+        "run.dt = 0.05",
     ),
     "an unknown protocol": (
         {"run": {"kind": "transient"}},

@@ -109,6 +109,47 @@ def test_reference_values_of_the_one_sided_exponential_kernel(n_site):
     assert model.theory()["entropy_production_rate"].value == pytest.approx(values[f"epr_N{n_site}"], rel=DIGITS)
 
 
+def test_a_shift_by_whole_sites_moves_a_jump_without_changing_its_weight():
+    """The half weight at the jump must survive rounding of j dx - s: 0.3 - 0.3 is not 0 in binary."""
+    rates = [
+        AmariField(kernel="one_sided_exponential", coupling=0.8, shift=k / 10, n_site=50, length=5.0)
+        .stability()
+        .leading_rate
+        for k in range(8)
+    ]
+    np.testing.assert_allclose(rates, rates[0], rtol=1e-12)
+
+
+def test_a_whole_turn_is_no_shift():
+    one, other = (AmariField(shift=shift).theory() for shift in (0.5, 12.5))
+    assert one["entropy_production_rate"].value == pytest.approx(other["entropy_production_rate"].value, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        (
+            {"inhibition_width": 2.0},
+            "amari_field: inhibition_width = 2.0, expected nothing: kernel = gaussian does not use it; "
+            "leave it out, or choose kernel: difference_of_gaussians",
+        ),
+        (
+            {"kernel": "sampled", "kernel_values": [[0.0] * 64] * 2},
+            "amari_field: kernel_values has 2 rows of 64 values, expected one of n_site = 64; give the values from site 0 on",
+        ),
+        (
+            {"noise_correlation_length": 0.05},
+            "amari_field: noise_correlation_length = 0.05, expected 0 (white) or >= 0.09375 [half the site spacing "
+            "length / n_site]; raise n_site to 120",
+        ),
+    ],
+)
+def test_what_would_be_silently_ignored_or_distorted_is_refused(parameters, message):
+    with pytest.raises(ParameterError) as caught:
+        AmariField(**parameters)
+    assert str(caught.value) == message
+
+
 CONTINUUM = {
     "gaussian": lambda k, w: np.exp(-((k * w) ** 2) / 2),
     "exponential": lambda k, w: 1 / (1 + (k * w) ** 2),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 import subprocess
 import sys
 from graphlib import TopologicalSorter
@@ -146,3 +147,51 @@ def test_a_plan_is_made_anew_when_the_file_changes(sweep_file, tmp_path, monkeyp
     sweep_file(axes={"coupling": [0.1]}).rename("workflow/sweeps/tiny.yaml")
     assert plans({}, "results")["tiny"]["shards"] != first["shards"]
     assert plans({"small": True}, "results").keys() == {"tiny-small"}
+
+
+def test_what_changes_no_number_makes_no_product_again(sweep_file, tmp_path, monkeypatch):
+    from nessmap.workflow import plans
+
+    monkeypatch.chdir(tmp_path)
+    Path("workflow/sweeps").mkdir(parents=True)
+
+    def plan(**sections):
+        sweep_file(**sections).rename("workflow/sweeps/tiny.yaml")
+        return plans({}, "results")["tiny"]
+
+    first = plan()
+    assert plan(run={"timeout": 60, "max_failed_fraction": 0.5}) == first
+    stateless = plan(run={"keep_state": False})  # the records wanted are others
+    assert stateless["points"] != first["points"]
+    assert plan(run={"seed": 8})["product"] != first["product"]
+
+
+def test_no_rule_makes_what_no_sweep_has():
+    from nessmap.workflow import constraints, targets
+
+    known = {"a": {"shards": ["x", "y"], "figures": {"map": "z"}}, "a-small": {"shards": ["x"], "figures": {}}}
+    held = {name: re.compile(rf"(?P<{name}>{pattern})") for name, pattern in constraints(known).items()}
+
+    def made(path: str) -> bool:
+        match = held["sweep"].match(path)
+        return match is not None and path[match.end()] == "/"
+
+    there = [
+        "a/shards/0.json",
+        "a/shards/1.json",
+        "a-small/shards/0.json",
+        "a/figures/map.svg",
+        "a/points.zarr/zarr.json",
+    ]
+    absent = [
+        "a/shards/2.json",
+        "a-small/shards/1.json",
+        "a-small/figures/map.svg",
+        "a/figures/ma.svg",
+        "b/shards/0.json",
+    ]
+    assert [path for path in (*there, *absent) if made(path)] == there
+    assert targets({"a": known["a"]}, "results") == [
+        "results/a/phase_diagram.zarr/zarr.json",
+        "results/a/figures/map.svg",
+    ]

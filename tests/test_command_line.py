@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
+import shlex
+import shutil
 import subprocess
 import sys
 import warnings
@@ -13,7 +15,8 @@ import pytest
 import xarray as xr
 
 from nessmap import __version__
-from nessmap.__main__ import log, main
+from nessmap.__main__ import EXAMPLES, log, main, parser, sweep_of
+from nessmap.inspect_sweep import find_point
 from nessmap.models.amari_field import AmariField
 from nessmap.sweep import Sweep, unit_seconds
 
@@ -74,6 +77,27 @@ def test_status_gives_a_line_for_every_sweep(say, there):
     assert json.loads(said) == [
         {"sweep": "tiny", "points": 6, "ok": 4, "unstable": 2, "product": "results/tiny/phase_diagram.zarr"}
     ]
+
+
+def test_status_gives_the_forms_that_have_results_and_the_figures_that_no_sweep_file_has(
+    say, sweep_file, there, tmp_path, monkeypatch
+):
+    shutil.copytree(there, tmp_path / "copy")
+    monkeypatch.chdir(tmp_path / "copy")
+    Path("results/tiny-small").mkdir()
+    both = [
+        "tiny: 6 points: 4 ok, 2 unstable; results/tiny/phase_diagram.zarr",
+        "tiny-small: 6 points: 4 ok, 2 unstable; no phase diagram yet",
+    ]
+    assert say("status")[1].splitlines() == both
+    other = sweep_file("other", run={"seed": 8}, small={"run": {"seed": 7}})
+    other.rename("workflow/sweeps/other.yaml")
+    assert say("status")[1].splitlines()[0] == "other: 6 points: 6 absent; no phase diagram yet"
+    Path("results/other-small/figures").mkdir(parents=True)
+    assert [line.split(":")[0] for line in say("status")[1].splitlines()] == ["other-small", "tiny", "tiny-small"]
+    Path("results/other-small/figures/old.svg").touch()
+    wanted = "nessmap: results/other-small/figures/old.svg: a figure of no sweep file in workflow/sweeps\n"
+    assert say("status")[2] == wanted
 
 
 def test_status_of_a_folder_without_sweeps_says_so(say, tmp_path, monkeypatch):
@@ -160,7 +184,8 @@ def test_a_point_that_is_not_stored_cannot_be_compared(say, sweep_file, tmp_path
     words = ("point", str(path), "coupling=0.5", "shift=0.5", "--check", "--results", str(tmp_path / "nowhere"))
     status, said, _ = say(*words)
     assert status == 1
-    assert said.splitlines()[-1] == f"3 of 3 records are not stored yet; compute them with: nessmap simulate {path}"
+    command = f"nessmap simulate {path} --results {tmp_path / 'nowhere'}"
+    assert said.splitlines()[-1] == f"3 of 3 records are not stored yet; compute them with: {command}"
 
 
 @pytest.mark.parametrize(
@@ -190,7 +215,19 @@ def test_help_names_every_command_and_gives_examples(capsys):
     assert stop.value.code == 0
     said = capsys.readouterr().out
     assert all(f"\n    {command}" in said for command in COMMANDS)
-    assert "nessmap point amari_field coupling=0.9 shift=0.5 --check" in said
+    assert EXAMPLES in said
+
+
+def test_every_example_of_the_help_can_be_typed(monkeypatch):
+    monkeypatch.chdir(Path(__file__).parent.parent)
+    lines = [line.strip() for line in EXAMPLES.splitlines() if line.startswith("  nessmap ")]
+    assert len(lines) == 5
+    for line in lines:
+        arguments = parser().parse_args(shlex.split(line.split("  ")[0])[1:])
+        if hasattr(arguments, "sweep"):
+            sweep = sweep_of(arguments.sweep)
+            if hasattr(arguments, "parameters"):
+                assert find_point(sweep, arguments.parameters).parameters["coupling"] == 0.9
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -214,6 +251,13 @@ def test_the_schema_is_that_of_a_sweep_file(say):
     status, said, _ = say("schema")
     assert status == 0
     assert {"model", "axes", "observables", "run", "figures"} <= json.loads(said)["properties"].keys()
+
+
+@pytest.mark.parametrize("word", ["two", "0", "-1", "1.5"])
+def test_a_number_of_workers_that_is_none_is_said_in_words(word, capsys):
+    with pytest.raises(SystemExit):
+        main(["simulate", "tiny", f"--workers={word}"])
+    assert f"argument --workers: {word}, expected a whole number >= 1\n" in capsys.readouterr().err
 
 
 # --- as processes

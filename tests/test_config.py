@@ -90,10 +90,26 @@ def test_every_section_that_must_be_there_is_missed(tmp_path):
 
 def test_a_mistake_in_the_small_form_is_said_as_such(sweep_file):
     path = sweep_file(small={"run": {"durtion": 1}, "axes": {"coupling": [0.1]}})
-    Sweep(path)
+    for small in (False, True):  # whichever form is asked for
+        with pytest.raises(ConfigError) as error:
+            Sweep(path, small)
+        assert str(error.value) == f"{path} (small form): run.durtion = 1 is not a setting; did you mean duration?"
+    path = sweep_file(small={"axes": {"copling": [0.1]}})
+    wanted = "axes.copling is not a parameter of amari_field; did you mean coupling?"
+    assert complaint(path) == f"{path} (small form): {wanted}"
+
+
+def test_a_mistake_in_the_full_form_is_said_when_the_small_one_is_asked_for(sweep_file):
+    path = sweep_file(axes={"coupling": [0.5, 0.5]}, small={"axes": {"coupling": [0.1]}})
     with pytest.raises(ConfigError) as error:
         Sweep(path, small=True)
-    assert str(error.value) == f"{path} (small form): run.durtion = 1 is not a setting; did you mean duration?"
+    assert str(error.value).startswith(f"{path}: axes.coupling has the value 0.5 twice")
+
+
+def test_a_figure_may_be_held_at_a_word_that_the_axis_has(sweep_file):
+    axes = {"coupling": [0.1, 0.5], "kernel": ["gaussian", "exponential"]}
+    figures = {"a": {"draw": "cut", "variable": "site_variance", "x": "coupling", "at": {"kernel": "gaussian"}}}
+    assert Sweep(sweep_file(axes=axes, figures=figures)).settings.figures["a"].at == {"kernel": "gaussian"}
 
 
 # --- what is not a mistake

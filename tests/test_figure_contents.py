@@ -190,7 +190,9 @@ def test_calibration_panels_show_the_directly_computed_numbers(field: xr.Dataset
         test = stats.kstest(direct, stats.t(15).cdf)
         assert np.array_equal(np.sort(sample.z), np.sort(direct))
         assert sample.p_value == pytest.approx(test.pvalue, rel=1e-12)
-        assert (*zscores.numbers(sample.z), sample.p_value) == pytest.approx(compare_with_student(direct), rel=1e-12)
+        assert (*zscores.numbers(sample.z), sample.p_value) == pytest.approx(
+            compare_with_student(direct)[:4], rel=1e-12
+        )
         _, deviation = calibration.deviation(sample.z)
         assert np.abs(deviation).max() == pytest.approx(test.statistic * np.sqrt(len(direct)), rel=1e-12)
         left, right = (text.get_text() for text in axes.texts if "$" in text.get_text())

@@ -334,3 +334,10 @@ def test_comments_and_formatting_are_no_change_of_a_kernel():
     changed = text.replace("x + N", "x - N")
     assert source_digest(text) == source_digest(formatted)
     assert source_digest(text) != source_digest(changed)
+
+
+def test_a_cache_folder_that_the_user_chose_carries_the_digest_of_the_kernels_too(tmp_path, monkeypatch):
+    own = tmp_path / f"numba-{kernels.source_digest()}"
+    for chosen in (tmp_path, own):  # a worker gets it from the process that started it
+        monkeypatch.setenv("NUMBA_CACHE_DIR", str(chosen))
+        assert kernels._cache_folder() == str(own)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import platform
 import random
 import signal
 import subprocess
@@ -15,13 +16,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import xarray as xr
 
 from nessmap import points
-from nessmap.assembly import MissingRecords, assemble
+from nessmap.assembly import MissingRecords, assemble, open_store, write_store
 from nessmap.identity import RecordName
 from nessmap.points import LogError, PointLog, outcome
 from nessmap.shard import run_shard, write_manifest
 from nessmap.simulate import Record, Status
+from nessmap.sweep import Sweep
 
 MODEL = "amari_field"
 
@@ -289,6 +292,55 @@ def test_assemble_refuses_when_a_vouched_record_is_missing_and_says_what_to_type
     )
 
 
+def test_assemble_refuses_manifests_that_do_not_vouch_for_the_sweep(sweep_file, run_sweep, tmp_path, serially):
+    path, log = sweep_file(), tmp_path / "results" / "points"
+    sweep, report, _ = run_sweep(path)
+    part, whole = tmp_path / "part.json", tmp_path / "whole.json"
+    write_manifest(part, sweep, sweep.points[:4], run_shard(sweep, sweep.points[:4], log, serially))
+    write_manifest(whole, sweep, sweep.points, report)
+    remedy = f"make the manifests of all shards with: nessmap simulate {path} --results {log.parent} --manifest FILE"
+    with pytest.raises(MissingRecords) as error:
+        assemble(sweep, log, [part])
+    wanted = f"tiny: 6 of 18 records are not in the manifests given; {remedy}, then repeat this"
+    assert str(error.value) == wanted
+    other = Sweep(sweep_file("other"))
+    with pytest.raises(MissingRecords, match=rf"^{whole}: vouches for tiny, expected other; make the manifests"):
+        assemble(other, log, [whole])
+    assert assemble(sweep, log, [part, whole]).sizes["point"] == 6
+
+
+def test_a_store_is_written_over_whatever_dead_processes_left(tmp_path):
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    leftovers = [tmp_path / f".a.zarr.{platform.node()}.{dead.pid}.{kind}" for kind in ("partial", "old")]
+    kept = [
+        tmp_path / f".b.zarr.{platform.node()}.{dead.pid}.old",  # of another store
+        tmp_path / f".a.zarr.elsewhere.{dead.pid}.partial",  # of another machine
+        tmp_path / f".a.zarr.{platform.node()}.{os.getppid()}.partial",  # of a process that runs
+    ]
+    for folder in (*leftovers, *kept):
+        (folder / "part").mkdir(parents=True)
+    for value in (1, 2):
+        write_store(xr.Dataset({"a": ("x", [value])}), tmp_path / "a.zarr")
+        assert open_store(tmp_path / "a.zarr")["a"].values == [value]
+    assert sorted(tmp_path.iterdir()) == sorted([tmp_path / "a.zarr", *kept])
+
+
+def test_a_store_that_appears_as_another_is_renamed_is_replaced(tmp_path, monkeypatch):
+    path, real = tmp_path / "a.zarr", Path.replace
+    write_store(xr.Dataset({"a": ("x", [1])}), tmp_path / "other.zarr")
+
+    def replace(self, target):
+        if target == path and (tmp_path / "other.zarr").exists():
+            real(tmp_path / "other.zarr", path)
+        return real(self, target)
+
+    monkeypatch.setattr(Path, "replace", replace)
+    write_store(xr.Dataset({"a": ("x", [2])}), path)
+    assert open_store(path)["a"].values == [2]
+    assert list(tmp_path.iterdir()) == [path]
+
+
 def test_assemble_refuses_when_a_segment_turns_out_damaged_as_it_is_read(sweep_file, run_sweep, tmp_path):
     path, results = sweep_file(), tmp_path / "results"
     outcome = run_sweep(path)
@@ -313,3 +365,4 @@ def test_a_manifest_holds_no_times_so_that_an_idle_rerun_changes_nothing(sweep_f
     assert texts[0] == texts[1]
     vouched = json.loads(texts[0])["points"]
     assert vouched == {point.key: point.record_keys() for point in sweep.points}
+    assert json.loads(texts[0])["statuses"] == {point.key: "ok" for point in sweep.points}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import pickle
+import time
 
 import numpy as np
 import pytest
@@ -14,6 +16,7 @@ from nessmap.model import ParameterError
 from nessmap.models.amari_field import AmariField
 from nessmap.phase_diagram import aggregate, content_digest
 from nessmap.points import PointLog
+from nessmap.protocols.stationary import Stationary
 from nessmap.shard import VersionError, missing_work, run_batch, run_shard, write_manifest
 from nessmap.simulate import Restart, Status, simulate
 from nessmap.statistics import STATISTICS
@@ -330,6 +333,23 @@ def test_a_timeout_is_data_and_may_be_retried(sweep_file, run_sweep, fresh):
     assert (outcome.dataset["status"] == Status.timeout).all()
     assert outcome.report.failures == ["stopped at step 50 of 100 after 1e-09 s"]
     assert run_sweep(sweep_file(), retry_failed=True).digest == fresh().digest
+
+
+def test_the_time_that_kernels_take_to_compile_is_not_the_units_time(fresh, monkeypatch):
+    unit = dataclasses.replace(fresh().sweep.points[0].units[0], timeout=0.3)
+    slow, real = [0.4], Stationary.advance
+
+    def advance(self, state, n_step):
+        if slow:
+            time.sleep(slow.pop())
+        return real(self, state, n_step)
+
+    monkeypatch.setattr(Stationary, "advance", advance)
+    monkeypatch.setattr("nessmap.simulate._compiled", set())
+    records = simulate(unit)
+    assert not slow
+    assert {record.status for record in records} == {Status.ok}
+    assert all(record.wall_time < 0.3 for record in records)
 
 
 def test_an_unstable_point_is_said_and_not_simulated(sweep_file, run_sweep):

@@ -70,5 +70,7 @@ def test_z_scores_of_normal_groups_follow_student_with_15_degrees_of_freedom():
 def test_calibration_rejects_errors_that_are_a_quarter_too_small():
     z = stats.t(15).rvs(1000, random_state=3)
     assert calibration(z).p_value > 1e-3
-    assert calibration(1.25 * z).p_value < 1e-3
+    assert calibration(z).spread_p_value > 1e-3
+    assert calibration(1.25 * z).spread_p_value < 1e-6
+    assert calibration(1.2 * z[:504]).spread_p_value < 2e-4  # the level of the sweeps' test: errors a sixth too small
     assert calibration(z).share_within_two == pytest.approx(0.936, abs=4 * np.sqrt(0.936 * 0.064 / 1000))

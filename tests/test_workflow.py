@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +15,10 @@ import yaml
 
 from conftest import FIGURES, copied_workflow, stored_segments, tiny_settings
 from nessmap import points
+from nessmap.assembly import write_store
 from nessmap.models.amari_field import AmariField
 from nessmap.phase_diagram import content_digest
+from nessmap.simulate import Status
 
 
 def test_simulate_says_what_it_did_and_writes_it_to_its_log(there, say):
@@ -39,6 +42,7 @@ def test_the_product_opens_without_nessmap_and_holds_what_was_promised(there):
     assert dict(dataset["status"].sizes) == {"coupling": 3, "shift": 2}
     assert {"units", "long_name"} <= dataset["coupling"].attrs.keys()
     assert dataset.attrs["sweep"] == "tiny"
+    assert dataset.attrs["run_n_step"] == 100
 
 
 def test_the_figure_is_written_twice(there):
@@ -52,13 +56,54 @@ def test_a_shard_whose_points_fail_ends_with_1_and_says_what_to_type(say, sweep_
     assert (status, said) == (1, "")
     assert errors.splitlines()[-3:] == [
         "nessmap: 6 of 6 points failed; the first: stopped at step 50 of 100 after 1e-09 s",
-        f"what was computed is saved; see: nessmap failures {path}",
-        f"nessmap: compute them again: nessmap simulate {path} --retry-failed",
+        f"what was computed is saved; see: nessmap failures {path} --results {results}",
+        f"nessmap: compute them again: nessmap simulate {path} --results {results} --retry-failed",
     ]
     assert not (tmp_path / "m.json").exists()
     sweep_file()  # without the timeout
     assert say(*words)[0] == 1  # failures are results, and are not tried again unasked
     assert say(*words, "--retry-failed")[0] == 0
+
+
+def test_points_that_got_a_number_by_hand_are_assembled_again(say, sweep_file, tmp_path, monkeypatch):
+    def stepper(self, dt, real=AmariField.stepper):
+        if self.coupling == 0.9 and self.shift == 0.0:
+            raise ArithmeticError("provoked")
+        return real(self, dt)
+
+    path, results = sweep_file(run={"max_failed_fraction": 1.0}), tmp_path / "results"
+    words = ("simulate", str(path), "--results", str(results), "--executor", "serial")
+    manifests = [results / "tiny" / "shards" / f"{k}.json" for k in range(2)]
+    with monkeypatch.context() as patch:
+        patch.setattr(AmariField, "stepper", stepper)
+        for k, manifest in enumerate(manifests):
+            assert say(*words, "--shard", str(k), "--of", "2", "--manifest", str(manifest))[0] == 0
+    before = [manifest.read_text() for manifest in manifests]
+    times = [manifest.stat().st_mtime_ns for manifest in manifests]
+    assert sum(text.count('"failed"') for text in before) == 1
+    assert say(*words)[0] == 0  # idle
+    assert [manifest.stat().st_mtime_ns for manifest in manifests] == times
+    (k,) = (k for k, text in enumerate(before) if '"failed"' in text)
+    status, _, errors = say(*words, "--retry-failed")
+    assert status == 0
+    assert f"{manifests[k]} says what became of its points; snakemake assembles them again" in errors
+    assert manifests[1 - k].stat().st_mtime_ns == times[1 - k]
+    wanted = before[k].replace('"failed"', '"ok"').replace('"failed_points": 1', '"failed_points": 0')
+    assert manifests[k].read_text() == wanted
+    assert say(*words, "--manifest", str(manifests[k]), "--shard", str(k), "--of", "2")[0] == 0
+    assert manifests[k].read_text() == wanted  # as Snakemake would have had it written
+
+
+def test_a_figure_that_cannot_be_drawn_ends_with_2_and_names_the_figure(say, there, tmp_path):
+    one = tiny_settings(axes={"coupling": [0.1, 0.5, 2.0], "shift": [0.5]})
+    draw = {"draw": "collapse", "variable": "site_variance", "contrast": "mutual_information"}
+    path = tmp_path / "tiny.yaml"
+    path.write_text(yaml.safe_dump({**one, "figures": {"flat": {**draw, "x": "coupling", "series": "shift"}}}))
+    dataset = xr.open_zarr("results/tiny/phase_diagram.zarr").load().isel(shift=[1], drop=False)
+    write_store(dataset, tmp_path / "one.zarr")
+    words = ("--phase-diagram", str(tmp_path / "one.zarr"), "--output", str(tmp_path / "flat.svg"))
+    wanted = "collapse: series = shift has one value, expected two or more noises to compare"
+    assert say("figure", str(path), "flat", *words) == (2, "", f"nessmap: {path}: figures.flat: {wanted}\n")
 
 
 def test_few_failures_are_let_pass(say, sweep_file, tmp_path, monkeypatch):
@@ -89,9 +134,10 @@ def test_a_full_disk_fails_the_shard_whatever_the_share_and_the_next_run_complet
     assert status == 1
     lost = "a batch was lost (units: 6): OSError: [Errno 28] No space left on device"
     assert f"nessmap: {lost}\n" in errors
+    command = f"nessmap simulate {path} --results {tmp_path / 'results'}"
     assert errors.splitlines()[-2:] == [
         f"nessmap: 6 of 6 points have no result; the first: {lost}",
-        f"what was computed is saved; go on with the same command, or: nessmap simulate {path}",
+        f"what was computed is saved; go on with the same command, or: {command}",
     ]
     assert not (tmp_path / "m.json").exists()
     assert say(*words)[0] == 0
@@ -178,12 +224,7 @@ def test_the_bits_do_not_depend_on_how_many_threads_the_linear_algebra_may_use(t
 def test_snakemake_takes_a_sweep_to_figures_and_recomputes_only_what_changed(tmp_path, sweep_file, fresh):
     folder = copied_workflow(tmp_path, sweep_file(figures=FIGURES))
 
-    def snakemake(*words: str) -> str:
-        command = [sys.executable, "-m", "snakemake", "--cores", "2", *words]
-        ran = subprocess.run(command, cwd=folder, capture_output=True, text=True)
-        assert ran.returncode == 0, ran.stdout + ran.stderr
-        return ran.stdout + ran.stderr
-
+    snakemake = partial(run_snakemake, folder)
     snakemake()
     made = {str(path.relative_to(folder / "results" / "tiny")) for path in (folder / "results" / "tiny").glob("*/*")}
     assert {
@@ -197,6 +238,10 @@ def test_snakemake_takes_a_sweep_to_figures_and_recomputes_only_what_changed(tmp
     product = folder / "results" / "tiny" / "phase_diagram.zarr"
     assert xr.open_zarr(product).attrs["content_digest"] == fresh().digest
     assert "Nothing to be done" in snakemake("-n")
+    assert "Nothing to be done" in snakemake("-n", "--config", "executor=serial")  # the bits are the same
+    assert jobs(snakemake("-n", "results/tiny-small/figures/cut.svg")).keys() == {
+        "simulate", "assemble", "aggregate", "figure"
+    }  # fmt: skip
     segments = stored_segments(folder / "results")
 
     file = folder / "workflow" / "sweeps" / "tiny.yaml"
@@ -210,6 +255,43 @@ def test_snakemake_takes_a_sweep_to_figures_and_recomputes_only_what_changed(tmp
     after = stored_segments(folder / "results")
     assert {path: after[path] for path in segments} == segments
     assert "Nothing to be done" in snakemake("-n")
+
+
+@pytest.mark.slow
+def test_snakemake_assembles_again_what_was_retried_by_hand(tmp_path, sweep_file, fresh):
+    folder = copied_workflow(tmp_path, sweep_file(run={"timeout": 1e-9, "max_failed_fraction": 1.0}))
+    run_snakemake(folder)
+    product = folder / "results" / "tiny" / "phase_diagram.zarr"
+    assert (xr.open_zarr(product)["status"] == Status.timeout).all()
+    (folder / "workflow" / "sweeps" / "tiny.yaml").write_text(yaml.safe_dump(tiny_settings()))
+    assert "Nothing to be done" in run_snakemake(folder, "-n")
+    command = [sys.executable, "-m", "nessmap", "simulate", "tiny", "--retry-failed", "--executor", "serial"]
+    subprocess.run(command, cwd=folder, check=True, capture_output=True)
+    assert jobs(run_snakemake(folder, "-n")) == {"assemble": 1, "aggregate": 1, "all": 1}
+    run_snakemake(folder)
+    assert xr.open_zarr(product).attrs["content_digest"] == fresh().digest
+    subprocess.run(command, cwd=folder, check=True, capture_output=True)
+    assert "Nothing to be done" in run_snakemake(folder, "-n")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "target", ["results/nope/figures/cut.svg", "results/tiny/figures/x.svg", "results/tiny/shards/9.json"]
+)
+def test_snakemake_says_what_no_rule_makes(target, tmp_path, sweep_file):
+    folder = copied_workflow(tmp_path, sweep_file(figures=FIGURES))
+    command = [sys.executable, "-m", "snakemake", "-n", target]
+    ran = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    assert ran.returncode == 1
+    assert f"No rule to produce {target}" in ran.stdout + ran.stderr
+    assert "Traceback" not in ran.stdout + ran.stderr
+
+
+def run_snakemake(folder: Path, *words: str) -> str:
+    command = [sys.executable, "-m", "snakemake", "--cores", "2", *words]
+    ran = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    return ran.stdout + ran.stderr
 
 
 def jobs(said: str) -> dict[str, int]:

@@ -21,8 +21,8 @@ from nessmap import __version__, inspect_sweep
 from nessmap.config import ConfigError, nearest, settings_schema
 from nessmap.model import ParameterError
 from nessmap.points import DamageWarning, LogError
-from nessmap.shard import VersionError, run_shard, write_manifest
-from nessmap.sweep import SMALL_SUFFIX, SWEEPS, Sweep
+from nessmap.shard import VersionError, renew_manifests, run_shard, write_manifest
+from nessmap.sweep import RESULTS, SMALL_SUFFIX, SWEEPS, Sweep
 
 log = logging.getLogger("nessmap")
 
@@ -30,7 +30,8 @@ EXAMPLES = """examples:
   nessmap plan amari_field                             what would be computed, and what it costs
   nessmap status                                       how far every sweep is
   nessmap failures amari_field                         which points failed, and why
-  nessmap point amari_field coupling=0.9 shift=0.5 --check    one point again, compared with the stored one to the bit
+  nessmap point amari_field coupling=0.9 shift=0.5 noise_correlation_length=0.5 --check
+                                                       one point again, compared with the stored one to the bit
   nessmap simulate amari_field --retry-failed          compute failed points again
 
 SWEEP is a sweep file or the name of one in workflow/sweeps; NAME-small is its small form."""
@@ -59,14 +60,17 @@ def _simulate(arguments: argparse.Namespace) -> int:
         "%s: %d units computed in %.1f s, %d were present, %d points failed",
         sweep.name, report.computed, report.seconds, report.present, report.failed,
     )  # fmt: skip
-    command = f"nessmap simulate {arguments.sweep}"
+    if not arguments.manifest:  # by hand: Snakemake would not notice that failed points have a number now
+        for path in renew_manifests(sweep, arguments.results):
+            log.info("%s: %s says what became of its points; snakemake assembles them again", sweep.name, path)
+    command = sweep.command_line("simulate", arguments.results)
     if report.absent:
         said = f"{report.absent} of {len(points)} points have no result{_first(report.lost)}"
         log.error("%s\nwhat was computed is saved; go on with the same command, or: %s", said, command)
         return 1
     if report.failed > sweep.settings.run.max_failed_fraction * len(points):
         said = f"{report.failed} of {len(points)} points failed{_first(report.failures)}"
-        log.error("%s\nwhat was computed is saved; see: nessmap failures %s", said, arguments.sweep)
+        log.error("%s\nwhat was computed is saved; see: %s", said, sweep.command_line("failures", arguments.results))
         log.error("compute them again: %s --retry-failed", command)
         return 1
     if arguments.manifest:
@@ -108,7 +112,10 @@ def _figure(arguments: argparse.Namespace) -> int:
         raise ConfigError(f"{sweep.source}: figures.{arguments.name} is not a figure of this sweep{known}")
     settings = sweep.settings.figures[arguments.name]
     dataset = open_store(arguments.phase_diagram)
-    figure = figures.draw(settings.draw, dataset, **settings.options())
+    try:
+        figure = figures.draw(settings.draw, dataset, **settings.options())
+    except ValueError as error:
+        raise ConfigError(f"{sweep.source}: figures.{arguments.name}: {error}") from error
     for path in figures.save(figure, arguments.output.with_suffix(""), dataset.attrs):
         log.info("%s: %s", sweep.name, path)
     return 0
@@ -119,10 +126,15 @@ def _plan(arguments: argparse.Namespace) -> int:
 
 
 def _status(arguments: argparse.Namespace) -> int:
-    names = arguments.sweeps or [path.stem for path in sorted(SWEEPS.glob("*.yaml"))]
-    if not names:
+    if arguments.sweeps:
+        return inspect_sweep.show_status(map(sweep_of, arguments.sweeps), arguments.results, arguments.json)
+    files = sorted(SWEEPS.glob("*.yaml"))
+    if not files:
         log.warning("no sweep files in %s; name one: nessmap status SWEEP", SWEEPS)
-    return inspect_sweep.show_status([sweep_of(name) for name in names], arguments.results, arguments.json)
+    for path in inspect_sweep.unowned_figures(files, arguments.results):
+        log.warning("%s: a figure of no sweep file in %s", path, SWEEPS)
+    forms = inspect_sweep.forms_with_results(files, arguments.results)
+    return inspect_sweep.show_status(forms, arguments.results, arguments.json)
 
 
 def _failures(arguments: argparse.Namespace) -> int:
@@ -148,7 +160,7 @@ def parser() -> argparse.ArgumentParser:
     def command(name: str, run: object, text: str) -> argparse.ArgumentParser:
         made = commands.add_parser(name, help=text, description=text, formatter_class=layout)
         made.set_defaults(run=run)
-        made.add_argument("--results", type=Path, default=Path("results"), metavar="FOLDER", help="default: results")
+        made.add_argument("--results", type=Path, default=RESULTS, metavar="FOLDER", help="default: results")
         made.add_argument("--log", type=Path, metavar="FILE", help="write messages to FILE too")
         return made
 
@@ -168,7 +180,7 @@ def parser() -> argparse.ArgumentParser:
 
     for_programs(for_sweep("plan", _plan, "points, present, missing, core-hours, disk"))
     status = command("status", _status, "how far sweeps are")
-    status.add_argument("sweeps", metavar="SWEEP", nargs="*", help="default: all in workflow/sweeps")
+    status.add_argument("sweeps", metavar="SWEEP", nargs="*", help="default: all in workflow/sweeps that have results")
     for_programs(status)
     for_programs(for_sweep("failures", _failures, "points without a number, and why"))
     point = for_sweep("point", _point, "compute one point now and show its numbers")
@@ -200,7 +212,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _count(word: str) -> int:
-    number = int(word)
+    number = int(word) if word.isdecimal() else 0
     if number < 1:
         raise argparse.ArgumentTypeError(f"{word}, expected a whole number >= 1")
     return number

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import platform
 import shutil
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
@@ -21,14 +23,20 @@ from nessmap.sweep import Point, Sweep
 
 
 class MissingRecords(RuntimeError):
-    """The log lacks records that the shards' manifests vouch for."""
+    """The log, or what the shards' manifests vouch for, lacks records that the sweep wants."""
 
 
 def assemble(sweep: Sweep, folder: Path, manifests: Sequence[Path]) -> xr.Dataset:
-    """Group means of every point, from the log. Raises MissingRecords, with the remedy, if a vouched record is not there."""
+    """Group means of every point, from the log.
+
+    Raises
+    ------
+    MissingRecords : the manifests, where any are given, are another sweep's or do not vouch for every record that the
+        sweep wants, or a record that they vouch for is not there; the message says the remedy.
+    """
     point_log = PointLog(folder)
     index = point_log.scan(sweep.settings.model)
-    vouched = {key for path in manifests for keys in json.loads(path.read_text())["points"].values() for key in keys}
+    vouched = _vouched(sweep, folder.parent, manifests) if manifests else set()
     _require(sweep, point_log, len(vouched - index.keys()), len(vouched))
     entries = [
         [[index.get(name.key) for name in unit.record_names()] for unit in point.units] for point in sweep.points
@@ -43,15 +51,28 @@ def assemble(sweep: Sweep, folder: Path, manifests: Sequence[Path]) -> xr.Datase
     return _dataset(sweep, means, flat)
 
 
+def _vouched(sweep: Sweep, results: Path, manifests: Sequence[Path]) -> set[str]:
+    remedy = f"make the manifests of all shards with: {sweep.command_line('simulate', results)} --manifest FILE"
+    vouched: set[str] = set()
+    for path in manifests:
+        content = json.loads(path.read_text())
+        if content["sweep"] != sweep.name:
+            raise MissingRecords(f"{path}: vouches for {content['sweep']}, expected {sweep.name}; {remedy}")
+        vouched |= {key for keys in content["points"].values() for key in keys}
+    wanted = {key for point in sweep.points for key in point.record_keys()}
+    if unvouched := len(wanted - vouched):
+        found = f"{unvouched} of {len(wanted)} records are not in the manifests given"
+        raise MissingRecords(f"{sweep.name}: {found}; {remedy}, then repeat this")
+    return vouched
+
+
 def _require(sweep: Sweep, point_log: PointLog, n_missing: int, n_record: int) -> None:
     if not n_missing:
         return
     aside = f" (damaged segments set aside: {len(point_log.damaged)})" if point_log.damaged else ""
-    results = point_log.folder.parent
-    command = f"nessmap simulate {sweep.command}" + (f" --results {results}" if results != Path("results") else "")
     raise MissingRecords(
         f"{sweep.name}: {n_missing} of {n_record} records are not in {point_log.folder}{aside}; "
-        f"compute them with: {command}, then repeat this"
+        f"compute them with: {sweep.command_line('simulate', point_log.folder.parent)}, then repeat this"
     )
 
 
@@ -98,10 +119,15 @@ def _wall_time(entries: Iterable[Entry | None]) -> float:
 
 
 def write_store(dataset: xr.Dataset, path: Path) -> None:
-    """Write a Zarr store in a folder of its own and rename it, so that a reader sees the old one or the new one."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    old = path.with_name(f".{path.name}.{os.getpid()}.old")
+    """Write a Zarr store in a folder of its own, move the one that is there away and rename: nobody sees half a store.
+
+    A folder cannot be renamed onto another, so between the two renames there is none; a process killed there leaves
+    none, and the same command makes it. What killed processes of this machine left behind is removed.
+    """
+    own = f".{path.name}.{platform.node()}.{os.getpid()}"
+    partial, old = path.with_name(f"{own}.partial"), path.with_name(f"{own}.old")
     path.parent.mkdir(parents=True, exist_ok=True)
+    _remove_leftovers(path)
     shutil.rmtree(partial, ignore_errors=True)
     with warnings.catch_warnings():
         warnings.filterwarnings(
@@ -111,10 +137,36 @@ def write_store(dataset: xr.Dataset, path: Path) -> None:
             str(name): {"chunks": array.shape or None} for name, array in dataset.variables.items() if array.ndim
         }
         dataset.to_zarr(partial, zarr_format=3, consolidated=True, encoding=encoding)
-    if path.exists():
-        path.replace(old)
-    partial.replace(path)
+    for attempt in range(2):
+        if path.exists():
+            path.replace(old)
+        try:
+            partial.replace(path)
+        except OSError as error:  # another process put its store there since
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST) or attempt:
+                raise
+            shutil.rmtree(old, ignore_errors=True)
+        else:
+            break
     shutil.rmtree(old, ignore_errors=True)
+
+
+def _remove_leftovers(path: Path) -> None:
+    """Remove what processes of this machine that no longer run left of a store."""
+    for folder in path.parent.glob(f".{path.name}.{platform.node()}.*"):
+        pid = folder.stem.rpartition(".")[2]
+        if folder.suffix in (".partial", ".old") and pid.isdecimal() and not _runs(int(pid)):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _runs(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # of another user
+        return True
+    return True
 
 
 def open_store(path: Path) -> xr.Dataset:

@@ -6,6 +6,7 @@ Every error names file, key, value found, what was expected, and the remedy or t
 from __future__ import annotations
 
 import difflib
+import itertools
 import math
 import re
 import sys
@@ -20,6 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from nessmap.model import as_written
 
 GROUPS = 16  # lanes come in multiples of the 16 groups that the errors are made of
+MAX_STEP = 2**32 - 100  # the random stream counts steps in 32 bits, and runs are rounded up to blocks of at most 100
 NAME = r"^[A-Za-z0-9][A-Za-z0-9_-]*$"  # of sweeps and figures: they name files and stand in commands
 
 
@@ -39,7 +41,7 @@ class RunSettings(_Settings):
     duration: float = Field(default=100.0, gt=0, description="simulated time per lane [time]")
     n_replica: int = Field(default=128, ge=GROUPS, multiple_of=GROUPS, description="lanes per point")
     seed: int = Field(default=0, ge=0, description="root seed")
-    timeout: float | None = Field(default=None, gt=0, description="seconds before a point is given up")
+    timeout: float | None = Field(default=None, gt=0, description="seconds before a unit of a point is given up")
     keep_state: bool = Field(default=True, description="store end states, so that longer runs go on from them")
     max_failed_fraction: float = Field(
         default=0.05, ge=0, le=1, description="share of failed points that fails a shard"
@@ -177,7 +179,24 @@ def _validate(source: str, content: Mapping[str, Any]) -> SweepSettings:
         raise ConfigError(
             f"{source}: run.duration = {run.duration}, expected at least one time step, run.dt = {run.dt}"
         )
+    if run.duration / run.dt >= MAX_STEP:
+        limit = "fewer than 2^32 time steps, which is what the random stream counts"
+        raise ConfigError(f"{source}: run.duration = {run.duration}, expected {limit}; run.dt = {run.dt}")
+    for name, figure in settings.figures.items():
+        _check_ranges(f"{source}: figures.{name}", figure)
     return settings
+
+
+def _check_ranges(where: str, figure: FigureSettings) -> None:
+    limits, levels = figure.limits, figure.levels
+    if limits and not limits[0] < limits[1]:
+        raise ConfigError(f"{where}.limits = {as_written(limits)}, expected [lowest, highest]")
+    logarithmic = next((key for key in ("scale", "yscale") if getattr(figure, key) == "log"), None)
+    if limits and logarithmic and limits[0] <= 0:
+        found = f"{where}.limits = {as_written(limits)} with {logarithmic} = log"
+        raise ConfigError(f"{found}, expected numbers > 0; raise the lowest one or use {logarithmic}: linear")
+    if levels is not None and (not levels or any(a >= b for a, b in itertools.pairwise(levels))):
+        raise ConfigError(f"{where}.levels = {as_written(levels)}, expected at least one number, in rising order")
 
 
 def _in_words(source: str, problem: Mapping[str, Any]) -> str:

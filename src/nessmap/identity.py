@@ -1,7 +1,7 @@
 """What makes two computations the same: streams, paths and records, named by digests of canonical JSON.
 
 stream = (model, the parameters that shape the path, dt, root seed, stream version): it keys the random numbers
-path   = stream + kernel version + integrator + protocol: equal paths are equal to the bit
+path   = stream + versions of kernel, model, protocol + integrator: equal paths are equal to the bit
 record = path + lanes + steps + statistic: the unit that is stored
 
 No duration, number of replicas or hash of code enters a stream: longer runs prolong the same path, more replicas add lanes.
@@ -70,6 +70,7 @@ def path(stream_name: str, model: Model, protocol: str, protocol_version: int) -
             "stream": stream_name,
             "kernel": [model.kernel_file, version_in(model.kernel_file)],
             "integrator": model.integrator,
+            "model_version": model.version,
             "protocol": [protocol, protocol_version],
         }
     )

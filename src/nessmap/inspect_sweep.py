@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from nessmap.config import ConfigError, nearest
+from nessmap.config import ConfigError, nearest, read_settings
 from nessmap.model import Array, ParameterError
 from nessmap.points import Entry, PointLog, outcome, worst
 from nessmap.shard import missing_work
 from nessmap.simulate import RESTART_STATE, Status, Unit, simulate
 from nessmap.statistics import N_GROUP, STATISTICS
-from nessmap.sweep import Point, Sweep
+from nessmap.sweep import SMALL_SUFFIX, Point, Sweep
 
 
 def log_folder(results: Path) -> Path:
@@ -62,7 +62,29 @@ def _bytes(unit: Unit) -> int:
     return 8 * (state + sum(STATISTICS[name].zero(model).size for name in unit.statistics))
 
 
-def show_status(sweeps: Sequence[Sweep], results: Path, as_json: bool) -> int:
+def forms_with_results(files: Iterable[Path], results: Path) -> Iterator[Sweep]:
+    """Of each sweep file the forms with results, small ones too; the full form where there are none."""
+    for path in files:
+        full, small = Sweep(path), (results / f"{path.stem}{SMALL_SUFFIX}").is_dir()
+        index = stored(full, results) if small else {}
+        if not small or any(key in index for point in full.points for key in point.record_keys()):
+            yield full
+        if small:
+            yield Sweep(path, small=True)
+
+
+def unowned_figures(files: Iterable[Path], results: Path) -> list[Path]:
+    """Figures below results that no sweep file has, or no longer has."""
+    owned = {
+        results / name / "figures" / f"{figure}.svg"
+        for path in files
+        for name in (path.stem, f"{path.stem}{SMALL_SUFFIX}")
+        for figure in read_settings(path).figures
+    }
+    return sorted(set(results.glob("*/figures/*.svg")) - owned)
+
+
+def show_status(sweeps: Iterable[Sweep], results: Path, as_json: bool) -> int:
     """Print a line per sweep: how many points have which status, and whether the product is there."""
     rows = []
     for sweep in sweeps:
@@ -168,7 +190,7 @@ def _compare(records: Sequence[Any], sweep: Sweep, results: Path) -> int:
     entries = [index[record.name.key] for record in records if record.name.key in index]
     if len(entries) < len(records):
         lacking = f"{len(records) - len(entries)} of {len(records)} records are not stored yet"
-        print(f"{lacking}; compute them with: nessmap simulate {sweep.command}")
+        print(f"{lacking}; compute them with: {sweep.command_line('simulate', results)}")
         return 1
     arrays = {entry.name.key: array for entry, array in point_log.read(entries)}
     stored_status = {entry.name.key: entry.status for entry in entries}

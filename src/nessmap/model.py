@@ -45,6 +45,7 @@ class Parameter:
     above: float | None
     choices: tuple[str, ...] | None
     shapes_path: bool
+    used_with: tuple[str, tuple[str, ...]] | None
 
     @property
     def expectation(self) -> str:
@@ -90,8 +91,13 @@ def parameter(
     above: float | None = None,
     choices: Sequence[str] | None = None,
     shapes_path: bool = True,
+    used_with: tuple[str, Sequence[str]] | None = None,
 ) -> Any:
-    """Declare a model's parameter: minimum is inclusive, above exclusive; shapes_path = False for what is only observed."""
+    """Declare a model's parameter.
+
+    minimum is inclusive, above exclusive; shapes_path = False for what is only observed; used_with = (other parameter,
+    its choices) for what means nothing otherwise: setting it then is an error, not a silence.
+    """
     facts: dict[str, Any] = {
         "units": units,
         "long_name": long_name,
@@ -100,6 +106,7 @@ def parameter(
         "above": above,
     }
     facts |= {"choices": tuple(choices) if choices else None, "shapes_path": shapes_path}
+    facts["used_with"] = (used_with[0], tuple(used_with[1])) if used_with else None
     if isinstance(default, dict):
         return dataclasses.field(default_factory=lambda: dict(default), metadata=facts)
     return dataclasses.field(default=default, metadata=facts)
@@ -203,6 +210,7 @@ class Model(ABC):
     """Physics only. Subclasses are final frozen dataclasses; `kernel_file` holds the inner loop, `integrator` its scheme."""
 
     name: ClassVar[str]
+    version: ClassVar[int]  # bump it when the same parameters come to mean other coefficients
     kernel_file: ClassVar[str]
     integrator: ClassVar[str]
 
@@ -212,7 +220,17 @@ class Model(ABC):
                 object.__setattr__(self, name, declared.coerce(getattr(self, name)))
             except ParameterError as error:
                 raise ParameterError(name, f"{self.name}: {error}") from None
+        for name, declared in self.parameters().items():
+            other, choices = declared.used_with or (name, ())
+            if declared.used_with and getattr(self, name) != declared.default and getattr(self, other) not in choices:
+                expected = f"nothing: {other} = {getattr(self, other)} does not use it"
+                raise self.error(name, expected, f"leave it out, or choose {other}: {' or '.join(choices)}")
         self.check()
+
+    @property
+    def work_per_coordinate(self) -> float:
+        """Cost of advancing a coordinate by a step, statistics included, relative to a mode of the ring field."""
+        return 1.0
 
     @classmethod
     @cache  # asked for at every point of a sweep

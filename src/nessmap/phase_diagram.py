@@ -8,8 +8,10 @@ import json
 import platform
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+import warnings
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -28,7 +30,7 @@ from nessmap.statistics.jackknife import jackknife
 from nessmap.sweep import Sweep
 
 CONVENTIONS = "nessmap-1 (after CF)"
-FLAGS = {"estimate": 0, "exact_zero": 1, "undefined": 2, "no_run": 3}
+FLAGS = {"estimate": 0, "exact_zero": 1, "undefined": 2, "no_run": 3, "boundary": 4}
 CORRELATION_TIMES = 1000  # of the slowest mode, all lanes together: below, errors of variances are not calibrated
 LINE_POINTS = 10  # theory lines: points per step of the grid
 _POINTS_PER_TASK = 50
@@ -119,22 +121,34 @@ def _evaluate(model: Model, dt: float, observables: Sequence[str], means: Mappin
         "leading_wavenumber": stability.wavenumber,
     }
     stable = stability.leading_rate < 0
-    theory = model.theory() if stable else {}
+    theory = _or_said(model.theory, model, "theory") or {} if stable else {}
     for name in observables:
         observable = OBSERVABLES[name]
         if observable.dimension:
             values[f"{name}:coordinate"] = observable.coordinate(model)
         if name in theory:
             values[f"{name}_theory"] = np.asarray(theory[name].value)
-        expected = observable.expected(model, dt, theory) if stable else None
+        expected = _or_said(partial(observable.expected, model, dt, theory), model, name) if stable else None
         if expected is not None:
             values[f"{name}_expected"] = np.asarray(expected.value)
             values[f"{name}:kind"] = expected.kind
         if means is not None:
             needed = {need: means[need][~np.isnan(means[need][:, 0])] for need in observable.needs}
-            value, error = jackknife(lambda m, o=observable: o.finalize(model, dt, m), needed)  # type: ignore[misc]
-            values[name], values[f"{name}_standard_error"] = value, error
+            plug_in = partial(observable.finalize, model, dt)
+            estimate = _or_said(partial(jackknife, plug_in, needed), model, name)
+            if estimate is not None:
+                values[name], values[f"{name}_standard_error"] = estimate
     return values
+
+
+def _or_said(function: Callable[[], Any], model: Model, what: str) -> Any:
+    """The function's value; None, and a warning, where it has none: one odd point must not cost the others."""
+    try:
+        return function()
+    except Exception as error:
+        reason = f"{type(error).__name__}: {error}"
+        warnings.warn(f"{what} has no value for {model}: {reason}", RuntimeWarning, stacklevel=2)
+        return None
 
 
 def _statuses(sweep: Sweep, points: xr.Dataset, evaluated: Sequence[Values]) -> Array:
@@ -150,7 +164,8 @@ def _add_observable(
     dataset: xr.Dataset, sweep: Sweep, dims: tuple[str, ...], name: str, evaluated: Sequence[Values]
 ) -> None:
     observable = OBSERVABLES[name]
-    sides = dict(zip(("first", "second"), sweep.points[0].model.partition, strict=False))
+    sides = {"first": "first", "second": "second"}
+    sides |= dict(zip(sides, sweep.points[0].model.partition, strict=False))
     shape = sweep.shape
     tail: tuple[str, ...] = ()
     if observable.dimension:
@@ -168,7 +183,7 @@ def _add_observable(
                 column[(i, *([where] if tail else []))] = values[f"{name}{part}"]
         columns[part] = column.reshape(shape)
     run = np.isin(dataset["status"].values, (Status.ok, Status.short_run)).reshape(sweep.shape + (1,) * len(tail))
-    flag = _flags(columns, run)
+    flag = _flags(columns, run, observable.signed)
     with np.errstate(divide="ignore", invalid="ignore"):
         z = (columns[""] - columns["_expected"]) / columns["_standard_error"]
     columns["_z"] = np.where(flag == FLAGS["estimate"], z, np.nan)
@@ -186,12 +201,17 @@ def _add_observable(
     )
 
 
-def _flags(columns: Mapping[str, Array], run: NDArray[np.bool_]) -> Array:
-    """exact_zero: estimate and expectation vanish by a theorem; undefined: there was a run, but no number came out."""
+def _flags(columns: Mapping[str, Array], run: NDArray[np.bool_], signed: bool) -> Array:
+    """Why there is no z-score.
+
+    exact_zero: estimate and expectation vanish by a theorem; undefined: there was a run, but no number came out; boundary:
+    a quantity that cannot be negative is expected to vanish, and its estimate is quadratic in the noise, not normal.
+    """
     value, expected = columns[""], columns["_expected"]
     zero = (value == 0) & (expected == 0)
     undefined = np.isnan(value) | ~(columns["_standard_error"] > 0)
-    choices = {"no_run": ~run, "exact_zero": zero, "undefined": undefined}
+    boundary = (np.abs(expected) < 1e-12) & (not signed)
+    choices = {"no_run": ~run, "exact_zero": zero, "undefined": undefined, "boundary": boundary}
     conditions = [np.broadcast_to(condition, value.shape) for condition in choices.values()]
     return np.select(conditions, [FLAGS[name] for name in choices], FLAGS["estimate"])
 
@@ -282,7 +302,7 @@ def evaluate_theory(
             continue
         row[0] = model.stability().leading_rate
         if row[0] < 0:
-            theory = model.theory()
+            theory = _or_said(model.theory, model, "theory") or {}
             row[1:] = [float(theory[name].value) if name in theory else float("nan") for name in observables]
         rows.append(row)
     return rows
@@ -315,6 +335,7 @@ def _attributes(sweep: Sweep) -> dict[str, Any]:
         "kernel_version": identity.version_in(sweep.model_class.kernel_file),
         "stream_version": identity.version_in("random", "STREAM_VERSION"),
         **{f"run_{name}": value for name, value in run.model_dump().items() if isinstance(value, int | float | str)},
+        "run_n_step": sweep.points[0].units[0].n_step,  # the duration in steps, rounded up to whole blocks
         "versions": json.dumps({name: version(name) for name in ("numpy", "scipy", "numba", "xarray", "zarr")}),
         "python": sys.version.split()[0],
         "cpu": platform.processor() or platform.machine(),

@@ -65,6 +65,7 @@ class Report:
     failed: int = 0
     absent: int = 0
     seconds: float = 0.0
+    statuses: dict[str, str] = dataclasses.field(default_factory=dict)  # by key of the point
     failures: list[str] = dataclasses.field(default_factory=list)  # how points failed, one message a batch
     lost: list[str] = dataclasses.field(default_factory=list)  # batches that left no records
 
@@ -163,11 +164,19 @@ def run_shard(sweep: Sweep, points: Sequence[Point], folder: Path, run: Map, ret
         point_log.check_writable(sweep.settings.model)
         _compute(work, folder, run, report, sweep.name)
         index = point_log.scan(sweep.settings.model)
-    became = [outcome(index.get(key) for key in point.record_keys())[0] for point in points]
-    report.failed = sum(status in FAILURES for status in became)
-    report.absent = became.count(Status.absent)
+    report.statuses = _statuses({point.key: point.record_keys() for point in points}, index)
+    report.failed = _n_failed(report.statuses)
+    report.absent = list(report.statuses.values()).count(Status.absent.name)
     report.seconds = time.perf_counter() - began
     return report
+
+
+def _statuses(points: Mapping[str, Sequence[str]], index: Mapping[str, Entry]) -> dict[str, str]:
+    return {point: outcome(map(index.get, keys))[0].name for point, keys in points.items()}
+
+
+def _n_failed(statuses: Mapping[str, str]) -> int:
+    return sum(Status[name] in FAILURES for name in statuses.values())
 
 
 def _sound_index(point_log: PointLog, sweep: Sweep, points: Sequence[Point]) -> dict[str, Entry]:
@@ -203,13 +212,40 @@ def _compute(work: Sequence[Work], folder: Path, run: Map, report: Report, name:
 
 
 def write_manifest(path: Path, sweep: Sweep, points: Sequence[Point], report: Report) -> None:
-    """The shard's output for Snakemake: which keys it vouches for. No times, so that an idle rerun changes nothing."""
-    content: dict[str, Any] = {
+    """The shard's output for Snakemake: the keys it vouches for, and what became of each point.
+
+    It holds no times, so that an idle rerun changes nothing.
+    """
+    content = {
         "sweep": sweep.name,
         "points": {point.key: point.record_keys() for point in points},
+        "statuses": report.statuses,
         "units": report.wanted,
         "failed_points": report.failed,
     }
+    _write(path, content)
+
+
+def renew_manifests(sweep: Sweep, results: Path) -> list[Path]:
+    """Rewrite the sweep's manifests whose points became something else, so that Snakemake assembles them again.
+
+    A manifest is compared with the log on the keys that it names, whatever the sweep wants now: that is Snakemake's to
+    see. One that vouches for records that are gone is left as it is.
+    """
+    paths = sorted((results / sweep.name / "shards").glob("*.json"))
+    index = PointLog(results / "points").scan(sweep.settings.model) if paths else {}
+    renewed = []
+    for path in paths:
+        content = json.loads(path.read_text())
+        statuses = _statuses(content["points"], index)
+        is_whole = content["sweep"] == sweep.name and Status.absent.name not in statuses.values()
+        if is_whole and statuses != content.get("statuses"):
+            _write(path, {**content, "statuses": statuses, "failed_points": _n_failed(statuses)})
+            renewed.append(path)
+    return renewed
+
+
+def _write(path: Path, content: Mapping[str, Any]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(f".{os.getpid()}.partial")
     partial.write_text(json.dumps(content, indent=0))

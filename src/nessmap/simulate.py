@@ -14,7 +14,7 @@ import numpy as np
 from nessmap import identity
 from nessmap.model import Array, Model
 from nessmap.models import MODELS
-from nessmap.protocols import PROTOCOLS, State
+from nessmap.protocols import PROTOCOLS, Protocol, State
 from nessmap.statistics import STATISTICS
 
 RESTART_STATE = "restart_state"  # stored beside the statistics: x (n_dim, n_lane) at the last step
@@ -47,7 +47,7 @@ class Unit:
     n_step: int
     statistics: tuple[str, ...]
     keep_state: bool = True
-    timeout: float | None = None
+    timeout: float | None = None  # seconds of simulation, compilation not counted
 
     def build(self) -> Model:
         """The model; ParameterError if a value is outside its domain."""
@@ -88,6 +88,9 @@ def rounded_up(n_step: int, n_dim: int, protocol: str) -> int:
     return -(-n_step // block) * block
 
 
+_compiled: set[tuple[str, str, tuple[str, ...]]] = set()  # models, protocols and statistics that this process has run
+
+
 def simulate(unit: Unit, restart: Restart | None = None) -> list[Record]:
     """Run a unit, from a restart if there is one, and return its records; failure is a status, not an exception."""
     began = time.perf_counter()
@@ -103,6 +106,8 @@ def simulate(unit: Unit, restart: Restart | None = None) -> list[Record]:
             return without_data(
                 Status.unstable, f"{stability.kind} instability, leading rate {stability.leading_rate:.6g}"
             )
+        _compile(unit, model)
+        began = time.perf_counter()
         status, arrays, end = _run(unit, model, restart, began)
     except Exception as error:  # whatever went wrong belongs to this point and must not sink its neighbours
         return without_data(Status.failed, f"{type(error).__name__}: {error}")
@@ -112,9 +117,25 @@ def simulate(unit: Unit, restart: Restart | None = None) -> list[Record]:
     return [Record(name, status, arrays[name.statistic], end, wall_time) for name in names]
 
 
-def _run(unit: Unit, model: Model, restart: Restart | None, began: float) -> tuple[Status, dict[str, Array], str]:
+def _compile(unit: Unit, model: Model) -> None:
+    """Run a block and forget it, once in a process: it loads and compiles kernels, which is no part of a unit's time."""
+    kernels = (unit.model, unit.protocol, unit.statistics)
+    if kernels in _compiled:
+        return
+    protocol = _protocol(unit, model)
+    _, block = protocol.advance(protocol.start(), protocol.steps_per_block(model.n_dim))
+    for statistic in (STATISTICS[name] for name in unit.statistics):
+        statistic.accumulate(statistic.zero(model), model, block)
+    _compiled.add(kernels)
+
+
+def _protocol(unit: Unit, model: Model) -> Protocol:
     key = identity.philox_key(identity.stream(model, unit.dt, unit.seed))
-    protocol = PROTOCOLS[unit.protocol](model, unit.dt, key, unit.first_lane, unit.n_lane)
+    return PROTOCOLS[unit.protocol](model, unit.dt, key, unit.first_lane, unit.n_lane)
+
+
+def _run(unit: Unit, model: Model, restart: Restart | None, began: float) -> tuple[Status, dict[str, Array], str]:
+    protocol = _protocol(unit, model)
     wanted = [STATISTICS[name] for name in unit.statistics]
     state = restart.state if restart else protocol.start()
     sums = {s.name: restart.sums[s.name].copy() if restart else s.zero(model) for s in wanted}

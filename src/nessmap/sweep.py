@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import itertools
 import re
+import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -15,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from nessmap import identity
-from nessmap.config import NAME, ConfigError, SweepSettings, expand_axis, nearest, read_settings
+from nessmap.config import NAME, ConfigError, SmallSettings, SweepSettings, expand_axis, nearest, read_settings
 from nessmap.figures import FIGURES
 from nessmap.model import SIGNIFICANT_DIGITS, Model, Parameter, ParameterError, as_written
 from nessmap.models import MODELS
@@ -24,8 +25,9 @@ from nessmap.protocols.protocol import LANES_PER_UNIT
 from nessmap.simulate import Unit, rounded_up
 
 SWEEPS = Path("workflow/sweeps")
+RESULTS = Path("results")  # where results go unless --results says otherwise
 SMALL_SUFFIX = "-small"
-SECONDS_PER_UPDATE = 5e-9  # one coordinate of one lane by one step, statistics included (benchmarks/linear_field.py)
+SECONDS_PER_UPDATE = 6e-9  # one coordinate of one lane by one step, statistics included (benchmarks/linear_field.py)
 SHARD_SECONDS = 3600.0  # a shard is about a core-hour
 MAX_SHARDS = 64
 ONE_DIMENSION = "point"  # the dimension that zipped axes and listed points share
@@ -69,9 +71,12 @@ class Point:
 
 
 class Sweep:
-    """A validated sweep file. Raises ConfigError for whatever does not fit the model, before any work starts."""
+    """A validated sweep file. Raises ConfigError for whatever does not fit the model, before any work starts.
 
-    def __init__(self, path: Path, small: bool = False) -> None:
+    Where the file has a small form, both forms are validated, so that a mistake in one is not found after the other ran.
+    """
+
+    def __init__(self, path: Path, small: bool = False, *, both: bool = True) -> None:
         self.path = path
         self.settings: SweepSettings = read_settings(path, small)
         self.name = self._name(small)
@@ -82,6 +87,8 @@ class Sweep:
         self.dimensions = self._dimensions()
         self.observables = self._observables()
         self._check_figures()
+        if both and self.settings.small != SmallSettings():
+            Sweep(path, not small, both=False)
 
     def _name(self, small: bool) -> str:
         stem = self.path.stem
@@ -95,6 +102,11 @@ class Sweep:
         """The sweep as the command line names it."""
         small = self.name.endswith(SMALL_SUFFIX)
         return self.name if self.path.parent == SWEEPS else str(self.path) + (SMALL_SUFFIX if small else "")
+
+    def command_line(self, command: str, results: Path) -> str:
+        """What a person types to run a command on this sweep and these results."""
+        place = "" if results == RESULTS else f" --results {shlex.quote(str(results))}"
+        return f"nessmap {command} {shlex.quote(self.command)}{place}"
 
     def _model_class(self) -> type[Model]:
         name = self.settings.model
@@ -217,10 +229,21 @@ class Sweep:
                     raise ConfigError(f"{where}.{key} = {axis!r} is not an axis of this sweep{nearest(axis, axes)}")
                 if [*used.values(), *(figure.at or {})].count(axis) > 1:
                     raise ConfigError(f"{where}.{key} = {axis!r} is used twice; every axis has one place in a figure")
+            for axis, value in (figure.at or {}).items():
+                self._check_held(f"{where}.at.{axis}", axis, value)
             for variable in [figure.variable, figure.contrast, *(figure.variables or [])]:
                 if variable is not None and variable not in shown:
                     hint = nearest(variable, shown)
                     raise ConfigError(f"{where}: {variable} is not among the observables of this sweep{hint}")
+
+    def _check_held(self, where: str, axis: str, value: float | int | str) -> None:
+        """A number on an axis of numbers, the nearest of which is shown; one of the values on an axis of words."""
+        words = [settings[axis] for d in self.dimensions for settings in d.settings if axis in settings]
+        words = [word for word in words if isinstance(word, str)]
+        if words and value not in words:
+            raise ConfigError(f"{where} = {as_written(value)} is not among its values{nearest(str(value), words)}")
+        if not words and isinstance(value, str):
+            raise ConfigError(f"{where} = {as_written(value)}, expected a number")
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -301,4 +324,5 @@ def drawing_options(drawing: str) -> tuple[list[str], list[str]]:
 
 def unit_seconds(unit: Unit) -> float:
     """Estimated cost of a unit on one core [s]."""
-    return unit.build().n_dim * unit.n_lane * unit.n_step * SECONDS_PER_UPDATE
+    model = unit.build()
+    return model.n_dim * model.work_per_coordinate * unit.n_lane * unit.n_step * SECONDS_PER_UPDATE

@@ -9,13 +9,17 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shlex
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from nessmap.executors import EXECUTORS
 
+NESSMAP = f"{shlex.quote(sys.executable)} -m nessmap"
 _KNOWN = ("executor", "results", "small", "sweeps")
+_NOT_IN_PRODUCT = {"timeout", "max_failed_fraction", "keep_state"}  # settings of a run that change no number
 _TRUE = {"true": True, "false": False}
 
 
@@ -40,6 +44,23 @@ def plans(config: Mapping[str, Any], results: str) -> dict[str, dict[str, Any]]:
     names = chosen.split(",") if isinstance(chosen, str) else list(chosen)
     made = [workflow_plan(folder / f"{name}.yaml", small, Path(results) / ".plans") for name in names]
     return {plan["name"]: plan for plan in made}
+
+
+def constraints(known: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    """What the wildcards of rules stand for: no rule makes what no sweep has, be it a shard or a figure."""
+    forms = []
+    for name, plan in known.items():
+        shards, figures = "|".join(map(str, range(len(plan["shards"])))), "|".join(plan["figures"])
+        forms.append(rf"{name}(?=/(?!shards/|figures/)|/shards/({shards})[.]|/figures/({figures})[.])")
+    return {"sweep": "|".join(forms), "shard": "[0-9]+", "name": "[A-Za-z0-9_-]+"}
+
+
+def targets(chosen: Mapping[str, Mapping[str, Any]], results: str) -> list[str]:
+    """What `snakemake` makes of the plans when it is not told what to make: every product and every figure."""
+    products = [f"{results}/{name}/phase_diagram.zarr/zarr.json" for name in chosen]
+    return products + [
+        f"{results}/{n}/figures/{figure}.svg" for n, plan in chosen.items() for figure in plan["figures"]
+    ]
 
 
 def source_digest(*places: str) -> str:
@@ -92,7 +113,7 @@ def _expanded(path: Path, small: bool) -> dict[str, Any]:
     # the statistics' layout is part of the records' versions; what turns them into numbers is code, so code is in the digest
     points = digest([shards, [point.key for point in sweep.points], source_digest("assembly.py")])
     physics = ("theory", "models", "observables", "statistics", "model.py", "phase_diagram.py")
-    shown = sweep.settings.model_dump(exclude={"figures", "small"})
+    shown = sweep.settings.model_dump(exclude={"figures": True, "small": True, "run": _NOT_IN_PRODUCT})
     product = digest([points, shown, source_digest(*physics)])
     figures = {
         name: digest([settings.model_dump(), source_digest("figures")])

@@ -35,7 +35,6 @@ rule aggregate:
         wanted=lambda wildcards: PLANS[wildcards.sweep]["product"],
         points=RESULTS + "/{sweep}/points.zarr",
         store=RESULTS + "/{sweep}/phase_diagram.zarr",
-        executor=config.get("executor", "local"),
     shell:
         "{NESSMAP} aggregate {wildcards.sweep} --points {params.points} --output {params.store}"
-        " --executor {params.executor} --workers {threads} --log {log}"
+        " --executor {EXECUTOR} --workers {threads} --log {log}"

@@ -15,7 +15,6 @@ rule simulate:
     params:
         wanted=lambda wildcards: PLANS[wildcards.sweep]["shards"][int(wildcards.shard)],
         n_shard=lambda wildcards: len(PLANS[wildcards.sweep]["shards"]),
-        executor=config.get("executor", "local"),
     shell:
         "{NESSMAP} simulate {wildcards.sweep} --shard {wildcards.shard} --of {params.n_shard} --manifest {output}"
-        " --executor {params.executor} --workers {threads} --results {RESULTS} --log {log}"
+        " --executor {EXECUTOR} --workers {threads} --results {RESULTS} --log {log}"

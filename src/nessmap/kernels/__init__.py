@@ -23,8 +23,11 @@ def source_digest() -> str:
 
 
 def _cache_folder() -> str:
+    own = f"numba-{source_digest()}"
+    if chosen := os.environ.get("NUMBA_CACHE_DIR"):  # by the user, or by the process that started this one
+        return chosen if Path(chosen).name == own else str(Path(chosen) / own)
     base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    folder = base / "nessmap" / f"numba-{source_digest()}"
+    folder = base / "nessmap" / own
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if os.access(folder, os.W_OK):
@@ -48,11 +51,9 @@ def _widest_vectors() -> dict[str, str]:
 
 
 def _configure_numba() -> None:
-    settings = {"NUMBA_CACHE_DIR": _cache_folder()}
+    os.environ["NUMBA_CACHE_DIR"] = _cache_folder()
     if not {"NUMBA_CPU_NAME", "NUMBA_CPU_FEATURES"} & os.environ.keys():
-        settings |= _widest_vectors()
-    for name, value in settings.items():
-        os.environ.setdefault(name, value)
+        os.environ |= _widest_vectors()
     if "numba" in sys.modules:  # numba read its environment already
         sys.modules["numba"].config.reload_config()
 

@@ -10,6 +10,7 @@ follows Lucente, Gradenigo, Salasnich, Entropy 27, 1104 (2025); every formula is
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import ClassVar, NamedTuple
@@ -21,6 +22,10 @@ from nessmap.models.linear import Indices, LinearModel
 from nessmap.theory import spatial
 
 SOURCE = "derived in docs/theory.md; model of Lucente, Gradenigo, Salasnich, Entropy 27, 1104 (2025)"
+
+
+_NAMED = ("kernel", tuple(spatial.PROFILES))
+_HAT = ("kernel", ("difference_of_gaussians",))
 
 
 class _Modes(NamedTuple):
@@ -41,21 +46,26 @@ class AmariField(LinearModel):
     """
 
     name: ClassVar[str] = "amari_field"
+    version: ClassVar[int] = 1
     kernel_file: ClassVar[str] = "amari_field"
 
     coupling: float = parameter(0.5, "coupling", symbol="g")
-    shift: float = parameter(0.0, "kernel shift", units="length", symbol="s")
+    shift: float = parameter(0.0, "kernel shift", units="length", symbol="s", used_with=_NAMED)
     noise_correlation_length: float = parameter(
         0.0, "noise correlation length", units="length", minimum=0.0, symbol=r"\xi"
     )
     kernel: str = parameter("gaussian", "shape of the kernel", choices=(*spatial.PROFILES, "sampled"))
-    kernel_width: float = parameter(0.7, "kernel width", units="length", above=0.0, symbol="w")
+    kernel_width: float = parameter(0.7, "kernel width", units="length", above=0.0, symbol="w", used_with=_NAMED)
     inhibition_width: float = parameter(
-        1.4, "width of the inhibition of a difference of Gaussians", units="length", above=0.0, symbol="w_i"
+        1.4, "width of the inhibition", units="length", above=0.0, symbol="w_i", used_with=_HAT
     )
-    inhibition: float = parameter(0.5, "inhibition relative to excitation", minimum=0.0, symbol="r")
-    oscillation_decay: float = parameter(0.4, "decay per radian of a damped oscillation", above=0.0, symbol="b")
-    kernel_values: Matrix = parameter((), "kernel at the sites, one row [1/length]", units="1/length")
+    inhibition: float = parameter(0.5, "inhibition relative to excitation", minimum=0.0, symbol="r", used_with=_HAT)
+    oscillation_decay: float = parameter(
+        0.4, "decay per radian", minimum=0.05, symbol="b", used_with=("kernel", ("damped_oscillation",))
+    )
+    kernel_values: Matrix = parameter(
+        (), "kernel at the sites, one row", units="1/length", used_with=("kernel", ("sampled",))
+    )
     noise: str = parameter(
         "exponential", "shape of the noise's covariance", choices=("exponential", "gaussian", "sampled")
     )
@@ -82,10 +92,12 @@ class AmariField(LinearModel):
                 )
         for name, chosen in (("kernel_values", self.kernel), ("noise_values", self.noise)):
             size = len(getattr(self, name)[0]) if getattr(self, name) else 0
-            if chosen == "sampled" and size != self.n_site:
+            n_row = len(getattr(self, name))
+            if chosen == "sampled" and (n_row, size) != (1, self.n_site):
                 raise ParameterError(
                     name,
-                    f"{self.name}: {name} has {size} values, expected n_site = {self.n_site}; give one row, from site 0 on",
+                    f"{self.name}: {name} has {n_row} rows of {size} values, expected one of n_site = {self.n_site}; "
+                    "give the values from site 0 on",
                 )
         if self.noise == "sampled":
             row = np.array(self.noise_values[0])
@@ -96,11 +108,11 @@ class AmariField(LinearModel):
                 )
             return
         correlation = self.noise_correlation_length
-        if 0 < correlation < spacing / 4:
+        if 0 < correlation < spacing / 2 * (1 - 1e-9):
             raise self.error(
                 "noise_correlation_length",
-                f"0 (white) or >= {spacing / 4:.4g} [a quarter of the site spacing length / n_site]",
-                f"raise n_site to {int(np.ceil(self.length / correlation / 4))}",
+                f"0 (white) or >= {spacing / 2:.4g} [half the site spacing length / n_site]",
+                f"raise n_site to {int(np.ceil(self.length / correlation / 2))}",
             )
         if self.noise == "gaussian" and correlation > 11 * spacing:
             raise self.error(
@@ -140,14 +152,15 @@ class AmariField(LinearModel):
         if self.kernel == "sampled":
             return np.array(self.kernel_values[0])
         profile = spatial.PROFILES[self.kernel]
+        shift = math.fmod(self.shift, self.length)  # on a ring a whole turn is no shift
         ratio, width = self.inhibition, max(self.kernel_width, self.inhibition_width)
         if self.kernel == "damped_oscillation":
             ratio, width = self.oscillation_decay, self.kernel_width / self.oscillation_decay
 
         def shifted(x: Array) -> Array:
-            return profile.value(x - self.shift, self.kernel_width, self.inhibition_width, ratio)
+            return profile.value(x - shift, self.kernel_width, self.inhibition_width, ratio)
 
-        return spatial.summed_over_images(shifted, self.n_site, self.length, profile.reach * width + abs(self.shift))
+        return spatial.summed_over_images(shifted, self.n_site, self.length, profile.reach * width + self.length)
 
     def _noise_spectrum(self) -> Array:
         """Transform of the noise's covariance for unit strength, k = 0 .. N/2."""
@@ -185,6 +198,10 @@ class AmariField(LinearModel):
         cosines, sines = self._pairs
         partner[cosines], partner[sines] = sines, cosines
         return partner
+
+    @property
+    def work_per_coordinate(self) -> float:
+        return 1.0
 
     @cached_property
     def linear_drift(self) -> Array:

@@ -43,6 +43,10 @@ class BlockModel(LinearModel):
         whole[self.members[:, :, None], self.members[:, None, :]] = matrices
         return whole
 
+    @property
+    def work_per_coordinate(self) -> float:
+        return 1.0
+
     @cached_property
     def linear_drift(self) -> Array:
         return self._whole(self.block_drift)

@@ -31,6 +31,7 @@ class ExcitatoryInhibitoryField(BlockModel):
     """
 
     name: ClassVar[str] = "excitatory_inhibitory_field"
+    version: ClassVar[int] = 1
 
     excitatory_gain: float = parameter(1.0, "excitatory gain", minimum=0.0, symbol="g_E")
     inhibitory_gain: float = parameter(0.8, "inhibitory gain", minimum=0.0, symbol="g_I")

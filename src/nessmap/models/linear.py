@@ -26,6 +26,11 @@ class LinearModel(Model):
     integrator: ClassVar[str] = "exact"
 
     @property
+    def work_per_coordinate(self) -> float:
+        """A dense step and all pairs of moments cost in proportion to the dimension."""
+        return max(1.0, self.n_dim / 4)
+
+    @property
     @abstractmethod
     def linear_drift(self) -> Array:
         """A (n_dim, n_dim) [1/time] in the simulated coordinates."""
@@ -91,6 +96,8 @@ class LinearModel(Model):
 
     def mutual_information(self, covariance: Array) -> Array:
         """Between the sides of `partition`, for covariances (..., n, n) [nat]; NaN where one is singular to rounding."""
+        if not self.partition:
+            return np.full(covariance.shape[:-2], np.nan)
         sides = [list(side) for side in self.partition.values()]
         flat = covariance.reshape(-1, *covariance.shape[-2:])
         values = [_or_nan(lambda c=c: gaussian.mutual_information(c, *sides)) for c in flat]  # type: ignore[misc]

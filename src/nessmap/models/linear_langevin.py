@@ -22,6 +22,7 @@ class LinearLangevin(LinearModel):
     """
 
     name: ClassVar[str] = "linear_langevin"
+    version: ClassVar[int] = 1
 
     drift_matrix: Matrix = parameter(((-1.0, -1.0), (1.0, -1.0)), "drift matrix A", units="1/time", symbol="A")
     diffusion_matrix: Matrix = parameter(((1.0, 0.0), (0.0, 1.0)), "diffusion matrix D", units="x^2/time", symbol="D")
@@ -40,6 +41,8 @@ class LinearLangevin(LinearModel):
                 matrix or name != "coupling_matrix"
             ):
                 raise self.error(name, f"{n_dim} rows of {n_dim} numbers", "drift_matrix sets the dimension")
+        if self.coupling and not self.coupling_matrix:
+            raise self.error("coupling", "0 where coupling_matrix is not given", "give the matrix that it multiplies")
         diffusion = np.array(self.diffusion_matrix)
         if not np.array_equal(diffusion, diffusion.T) or np.linalg.eigvalsh(diffusion)[0] < 0:
             raise self.error(

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.floating[Any]]
-_SERIES = 24  # terms of artanh: below 1e-16 for eigenvalues of A dt up to 1 in modulus
+_RADIUS = 0.6  # of (F - 1)/(F + 1): |lambda dt| up to 1.4 along the real axis, 1.08 along the imaginary one
+_SERIES = 32  # terms of artanh: the first one dropped is 0.6^65 / 65 = 6e-17
 
 
 def _transposed(matrices: Array) -> Array:
@@ -58,7 +59,10 @@ def entropy_production_rate(drift: Array, diffusion: Array) -> Array:
 
 
 def propagator(drift: Array, diffusion: Array, dt: float) -> tuple[Array, Array]:
-    """F = exp(A dt) and the step's noise covariance N = S - F S F^T, (..., w, w) each; docs/theory.md (30)."""
+    """F = exp(A dt) and the step's noise covariance N = S - F S F^T, (..., w, w) each; docs/theory.md (30).
+
+    The difference loses 1/(2 gamma dt) of the digits: a relative 1e-14 at gamma dt = 0.01.
+    """
     from scipy.linalg import expm
 
     step = np.asarray(expm(drift * dt))
@@ -70,6 +74,7 @@ def fitted_drift(covariance: Array, lagged: Array, dt: float) -> Array:
     """A = ln(F)/dt of the regression x(t + dt) = F x(t) + noise, F = C1 C0^-1, (..., w, w).
 
     The logarithm is 2 artanh X with X = (F - 1)(F + 1)^-1, a series that needs neither eigenvectors nor their distance.
+    NaN where dt is too long for it: an eigenvalue of X beyond 0.6, that is, of A dt beyond about 1.
 
     Parameters
     ----------
@@ -79,6 +84,8 @@ def fitted_drift(covariance: Array, lagged: Array, dt: float) -> Array:
     unit = np.eye(covariance.shape[-1])
     step = _transposed(np.linalg.solve(_transposed(covariance), _transposed(lagged)))
     ratio = _transposed(np.linalg.solve(_transposed(step + unit), _transposed(step - unit)))
+    too_far = np.abs(np.linalg.eigvals(ratio)).max(axis=-1) > _RADIUS
+    ratio = np.where(too_far[..., None, None], np.nan, ratio)
     square, power, total = ratio @ ratio, ratio, np.zeros_like(ratio)
     for n in range(_SERIES):
         total = total + power / (2 * n + 1)

@@ -43,7 +43,8 @@ def _damped_oscillation(x: Array, width: float, second_width: float, ratio: floa
 
 
 def _one_sided_exponential(x: Array, width: float, second_width: float, ratio: float) -> Array:
-    step = np.where(x > 0, 1.0, np.where(x == 0, 0.5, 0.0))  # the mean of both sides at the jump
+    at_jump = np.abs(x) < 1e-9 * width  # a shift by whole sites meets it only to rounding
+    step = np.where(at_jump, 0.5, np.where(x > 0, 1.0, 0.0))  # there, the mean of both sides
     return step * np.exp(-np.maximum(x, 0.0) / width) / width
 
 

@@ -1,0 +1,51 @@
+"""What the same parameters mean to a kernel is part of a path's name: an edit that changes it must bump the model's version."""
+
+import hashlib
+
+import numpy as np
+import pytest
+
+from nessmap.models import MODELS
+
+# model: (version, digest of the coefficients and start of the cases below), as they were when the version was last set
+KNOWN = {
+    "amari_field": (1, "54477e6d39cb4d5c"),
+    "excitatory_inhibitory_field": (1, "d942f4c602879487"),
+    "linear_langevin": (1, "b50796a011c61286"),
+}
+CASES = {
+    "amari_field": [
+        {"shift": 0.5, "n_site": 20},
+        {"shift": 0.5, "n_site": 19, "noise_correlation_length": 1.0, "time_constant": 2.0},
+        {"noise": "gaussian", "noise_correlation_length": 1.0, "n_site": 20},
+        *({"kernel": name, "shift": 0.3} for name in ("exponential", "wizard_hat", "one_sided_exponential")),
+        {"kernel": "difference_of_gaussians", "inhibition_width": 2.0, "inhibition": 0.7},
+        {"kernel": "damped_oscillation", "oscillation_decay": 0.8},
+    ],
+    "excitatory_inhibitory_field": [{}, {"n_site": 15, "inhibitory_time": 2.0}],
+    "linear_langevin": [{}, {"coupling_matrix": [[0.0, 1.0], [0.0, 0.0]], "coupling": 0.5, "noise_amplitude": 2.0}],
+}
+
+
+def meaning(name):
+    """Digest of what the kernel is given and where a run starts, rounded to 9 decimals: CPUs differ in the 16th."""
+    digest = hashlib.blake2b(digest_size=8)
+    for parameters in CASES[name]:
+        model = MODELS[name](**parameters)
+        start = model.stationary_sample(np.eye(model.n_dim))
+        for array in (start, *model.stepper(0.05).coefficients):
+            digest.update((np.round(np.asarray(array, float), 9) + 0.0).tobytes())
+    return digest.hexdigest()
+
+
+def test_every_model_is_held():
+    assert KNOWN.keys() == CASES.keys() == MODELS.keys()
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_an_edit_that_changes_what_parameters_mean_bumps_the_version(name):
+    version, known = KNOWN[name]
+    remedy = (
+        f"bump `version` in src/nessmap/models/{name}.py, then set {name!r}: ({version + 1}, {meaning(name)!r}) here"
+    )
+    assert (MODELS[name].version, meaning(name)) == (version, known), remedy
