@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from nessmap import config, identity, kernels
 from nessmap.config import expand_axis
-from nessmap.kernels import amari_field, linear_blocks, linear_langevin, moments
+from nessmap.kernels import amari_field, linear_blocks, moments
 from nessmap.kernels import random as philox
 from nessmap.model import round_significant
 from nessmap.models import MODELS
@@ -241,14 +241,12 @@ class Known(NamedTuple):
 KNOWN = {
     "random": Known((1,), "b6ead528eb50f20d", "127969b9ad7a1e26"),
     "amari_field": Known((1,), "3cf860913b25f816", "2c77fea05de74e96"),
-    "linear_langevin": Known((1,), "73e8e3ad58fbaf8e", "82fcb13272f41231"),
     "linear_blocks": Known((1,), "0e13e2cc8f68377f", "ea542c30a4bb7f47"),
     "moments": Known((1, 1), "02835f23d4629f9e", "24dbbe2f63c13e4c"),
 }
 BUMP = {
     "random": "STREAM_VERSION in src/nessmap/kernels/random.py",
     "amari_field": "KERNEL_VERSION in src/nessmap/kernels/amari_field.py",
-    "linear_langevin": "KERNEL_VERSION in src/nessmap/kernels/linear_langevin.py",
     "linear_blocks": "KERNEL_VERSION in src/nessmap/kernels/linear_blocks.py",
     "moments": "version of Covariance and LaggedCovariance in src/nessmap/statistics/moments.py",
 }
@@ -279,16 +277,12 @@ def run_digest(name: str) -> str:
     """Digest of a short run, rounded to 9 decimals of numbers of order 1: CPUs differ in the 16th."""
     x = np.empty((6, 5, 32))
     philox.standard_normals(x[0], np.uint64(2**63 + 12345), 16, 3, philox.PURPOSE_STEP)
-    matrix = np.linspace(-0.5, 0.5, 25).reshape(5, 5)
     key = np.uint64(987654321)
     if name == "random":
         result = x[0]
     elif name == "amari_field":
         keep, turn, kick = np.linspace(0.8, 0.9, 5), np.linspace(-0.2, 0.2, 5), np.linspace(0.5, 1.0, 5)
         amari_field.advance(x, keep, turn, np.array([0, 2, 1, 4, 3]), kick, key, 128, 7)
-        result = x
-    elif name == "linear_langevin":
-        linear_langevin.advance(x, matrix, np.tril(matrix + 1), key, 128, 7)
         result = x
     elif name == "linear_blocks":
         result, blocks = np.ascontiguousarray(x[:, :4]), np.linspace(-0.5, 0.5, 8).reshape(2, 2, 2)

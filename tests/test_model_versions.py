@@ -11,7 +11,7 @@ from nessmap.models import MODELS
 KNOWN = {
     "amari_field": (1, "54477e6d39cb4d5c"),
     "excitatory_inhibitory_field": (1, "d942f4c602879487"),
-    "linear_langevin": (1, "b50796a011c61286"),
+    "linear_langevin": (1, "e569ba585d2f5e99"),
 }
 CASES = {
     "amari_field": [

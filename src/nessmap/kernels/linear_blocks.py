@@ -1,4 +1,4 @@
-"""Exact step of a linear system that falls apart into small blocks: x'_b = F_b x_b + L_b z_b in every block b."""
+"""Exact step of a linear system in independent blocks, x'_b = F_b x_b + L_b z_b; a dense system is one block."""
 
 from __future__ import annotations
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from functools import cached_property
-from typing import ClassVar
 
 import numpy as np
 
@@ -15,8 +14,6 @@ from nessmap.theory import blocks
 
 class BlockModel(LinearModel):
     """A linear model given block by block; every block has the same width w and takes the same part in the partition."""
-
-    kernel_file: ClassVar[str] = "linear_blocks"
 
     @property
     @abstractmethod

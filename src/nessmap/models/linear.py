@@ -22,7 +22,7 @@ Indices = NDArray[np.int64]
 class LinearModel(Model):
     """A model whose drift is A x; unstable when an eigenvalue of A has a real part >= 0."""
 
-    kernel_file: ClassVar[str] = "linear_langevin"
+    kernel_file: ClassVar[str] = "linear_blocks"
     integrator: ClassVar[str] = "exact"
 
     @property
@@ -77,10 +77,11 @@ class LinearModel(Model):
 
     def stepper(self, dt: float) -> Stepper:
         # imported here so that planning a sweep does not load numba
-        from nessmap.kernels.linear_langevin import advance
+        from nessmap.kernels.linear_blocks import advance
 
         step = gaussian.propagator(self.linear_drift, self.linear_diffusion, dt)
-        return Stepper(advance, (step.matrix, _factor(step.covariance)))
+        whole = np.arange(self.n_dim)[None]  # one block of all coordinates
+        return Stepper(advance, (whole, step.matrix[None], _factor(step.covariance)[None]))
 
     def stationary_sample(self, normals: Array) -> Array:
         """Draws from N(0, S), given standard normals (n_dim, n_lane)."""
