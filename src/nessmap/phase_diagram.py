@@ -210,7 +210,7 @@ def _flags(columns: Mapping[str, Array], run: NDArray[np.bool_], signed: bool) -
     value, expected = columns[""], columns["_expected"]
     zero = (value == 0) & (expected == 0)
     undefined = np.isnan(value) | ~(columns["_standard_error"] > 0)
-    boundary = (np.abs(expected) < 1e-12) & (not signed)
+    boundary = (expected == 0) & (not signed)
     choices = {"no_run": ~run, "exact_zero": zero, "undefined": undefined, "boundary": boundary}
     conditions = [np.broadcast_to(condition, value.shape) for condition in choices.values()]
     return np.select(conditions, [FLAGS[name] for name in choices], FLAGS["estimate"])
