@@ -16,6 +16,7 @@ from nessmap.model import Array, Prediction
 from nessmap.models.amari_field import AmariField
 from nessmap.models.linear import LinearModel
 from nessmap.observables.observable import Observable
+from nessmap.observables.per_wavenumber import PerWavenumber
 
 
 class EntropyProductionRate(Observable[LinearModel]):
@@ -53,26 +54,16 @@ class EntropyProductionRatePath(Observable[LinearModel]):
         )
 
 
-class EntropyProductionPerMode(Observable[AmariField]):
+class EntropyProductionPerMode(PerWavenumber):
     """Local mean of one wavenumber, both directions: (omega^2/d) S(k) over k and -k; adds up to the whole rate."""
 
     name: ClassVar[str] = "entropy_production_per_mode"
-    model_class: ClassVar[type] = AmariField
     long_name: ClassVar[str] = "entropy production rate per wavenumber"
     symbol: ClassVar[str] = r"\dot\Sigma_k"
     units: ClassVar[str] = "k_B / time"
     source: ClassVar[str] = "local mean; docs/theory.md (45)"
     needs: ClassVar[tuple[str, ...]] = ("covariance",)
-    dimension: ClassVar[str | None] = "wavenumber"
-    coordinate_attributes: ClassVar[Mapping[str, str]] = {
-        "units": "1 / length",
-        "long_name": "wavenumber",
-        "symbol": "k",
-    }
 
     def finalize(self, model: AmariField, dt: float, means: Mapping[str, Array]) -> Array:
         weighted = means["covariance"] * model.local_mean_weights
         return model.mode_power(weighted) * model.mode_multiplicity
-
-    def coordinate(self, model: AmariField) -> Array:
-        return model.modes.wavenumber

@@ -11,6 +11,7 @@ from nessmap.model import Array
 from nessmap.models.amari_field import AmariField
 from nessmap.models.linear import LinearModel
 from nessmap.observables.observable import Observable
+from nessmap.observables.per_wavenumber import PerWavenumber
 
 
 class SiteVariance(Observable[LinearModel]):
@@ -29,25 +30,15 @@ class SiteVariance(Observable[LinearModel]):
         return np.asarray(means["covariance"][..., first == second].sum(axis=-1) / model.n_dim)
 
 
-class StructureFactor(Observable[AmariField]):
+class StructureFactor(PerWavenumber):
     """S(k) = <|u_k|^2> of unitary Fourier modes; times the site spacing it is the continuum structure factor."""
 
     name: ClassVar[str] = "structure_factor"
-    model_class: ClassVar[type] = AmariField
     long_name: ClassVar[str] = "structure factor"
     symbol: ClassVar[str] = "S(k)"
     units: ClassVar[str] = "u^2"
     source: ClassVar[str] = "docs/theory.md, ring field"
     needs: ClassVar[tuple[str, ...]] = ("covariance",)
-    dimension: ClassVar[str | None] = "wavenumber"
-    coordinate_attributes: ClassVar[Mapping[str, str]] = {
-        "units": "1 / length",
-        "long_name": "wavenumber",
-        "symbol": "k",
-    }
 
     def finalize(self, model: AmariField, dt: float, means: Mapping[str, Array]) -> Array:
         return model.mode_power(means["covariance"])
-
-    def coordinate(self, model: AmariField) -> Array:
-        return model.modes.wavenumber
