@@ -157,8 +157,8 @@ MISTAKES: dict[str, tuple[dict[str, object], str]] = {
         "run.dt = 0.05",
     ),
     "an unknown protocol": (
-        {"run": {"kind": "transient"}},
-        "run.kind = 'transient', expected 'stationary' (protocol)",
+        {"run": {"kind": "sampler"}},
+        "run.kind = 'sampler', expected 'stationary' or 'transient' (protocol)",
     ),
     "nothing where a section should be": (
         {"axes": None},
@@ -174,8 +174,23 @@ MISTAKES: dict[str, tuple[dict[str, object], str]] = {
     ),
     "an observable of another model": (
         {**LINEAR, "observables": ["structure_factor"], "fixed": {}},
-        "observables: structure_factor is not defined for linear_langevin; "
-        "defined: entropy_production_rate, entropy_production_rate_path, site_variance, mutual_information",
+        "observables: structure_factor is not defined for linear_langevin; known: entropy_production_rate, "
+        "entropy_production_rate_path, entropy_production_rate_fitted, entropy_production_bound, site_variance, "
+        "mutual_information, information_flow, entropy_production_rate_first, entropy_production_rate_second, "
+        "entropy_flow_first, entropy_flow_second, transfer_entropy_rate, transfer_entropy_rate_back",
+    ),
+    "an observable of another kind of run": (
+        {"observables": ["transient_entropy_flow"]},
+        "observables: transient_entropy_flow is of run.kind = transient, found stationary; "
+        "choose it, or another observable; did you mean transfer_entropy_rate?",
+    ),
+    "a start for a run that has its own": (
+        {"run": {"start": {"variance": 2.0}}},
+        "run.start is given, expected nothing: run.kind = stationary does not use it",
+    ),
+    "a run shorter than its windows": (
+        {"observables": ["entropy_production_bound"], "run": {"dt": 0.05, "duration": 4.0}},
+        "run.duration = 4.0, expected at least 100 steps run.dt = 0.05, the window of entropy_production_bound",
     ),
     "text for a parameter": (
         {"fixed": {"n_site": "8"}},

@@ -8,7 +8,8 @@ import xarray as xr
 from matplotlib.patches import PathPatch
 from scipy import stats
 
-from figure_cases import EPR, MAP, OK, SHORT_RUN, case, common_sweep, curved_sweep, exact_theory, field_sweep
+from figure_cases import MAP, case
+from figure_sweeps import EPR, OK, SHORT_RUN, common_sweep, curved_sweep, exact_theory, field_sweep
 from nessmap import figures
 from nessmap.figures import calibration, collapse, colours, contours, curves, style, surfaces, zscores
 from nessmap.figures.selection import select

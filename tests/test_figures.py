@@ -20,9 +20,20 @@ from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 from PIL import Image
 
-from figure_cases import CASES, COLLAPSE, CUT, EPR, MAP, case, common_sweep, field_sweep, unstable_only, without_theory
+from figure_cases import CASES, COLLAPSE, CUT, MAP, REFINEMENT, SPECTRUM, TERMS, case
+from figure_sweeps import (
+    BALANCE,
+    EPR,
+    common_sweep,
+    driven_sweep,
+    field_sweep,
+    refined_sweep,
+    unstable_only,
+    without_theory,
+)
 from nessmap import figures
-from nessmap.figures import contours, style
+from nessmap.figures import style
+from nessmap.figures.axis import level_text
 
 
 @pytest.fixture
@@ -72,10 +83,20 @@ def overlap(a: Bbox, b: Bbox) -> bool:
 
 
 @pytest.mark.parametrize(
-    ("kind", "options"), [("phase_diagram", MAP), ("calibration", {"variables": [EPR]}), ("collapse", COLLAPSE)]
+    ("kind", "options"),
+    [
+        ("phase_diagram", MAP),
+        ("phase_diagram", SPECTRUM),
+        ("calibration", {"variables": [EPR]}),
+        ("collapse", COLLAPSE),
+        ("terms", TERMS),
+        ("refinement", REFINEMENT),
+    ],
+    ids=["map", "map, own dimensions", "calibration", "collapse", "terms", "refinement"],
 )
 def test_redrawing_gives_the_same_bytes(tmp_path: Path, kind: str, options: dict[str, Any]) -> None:
-    sweep = field_sweep(5, 4)
+    own = driven_sweep if options in (SPECTRUM, TERMS) else refined_sweep
+    sweep = field_sweep(5, 4) if kind in ("calibration", "collapse") or options == MAP else own()
     formats = ("svg", "png") if kind == "phase_diagram" else ("svg",)
     drawn = [(figures.draw(kind, sweep, **options), tmp_path / turn) for turn in "ab"]
     for one, two in zip(*(figures.save(figure, path, sweep.attrs, formats) for figure, path in drawn), strict=True):
@@ -177,6 +198,33 @@ def test_an_empty_figure_says_so(field: xr.Dataset) -> None:
 @pytest.mark.parametrize(
     ("kind", "options", "message"),
     [
+        ("terms", {"x": "time"}, "terms: variables is missing; this figure needs variables, x"),
+        ("terms", {**TERMS, "variables": []}, "terms: variables has 0 observables, expected 1 to 6, a colour each"),
+        ("terms", {**TERMS, "variables": [*BALANCE, BALANCE[0]]}, "total_production is there twice; leave one out"),
+        ("terms", {**TERMS, "variables": ["entropy_flux"]}, "entropy_flux is no observable of this phase diagram"),
+        ("terms", {**TERMS, "variables": ["entropy_flux"]}, "did you mean entropy_flow?"),
+        (
+            "terms",
+            {"variables": ["excess", "power_spectrum"], "x": "drive"},
+            "terms: variables: expected observables of one unit, found excess in k_B / time, "
+            "power_spectrum in u^2 time",
+        ),
+        ("terms", {**TERMS, "x": "frequency"}, "terms: x = frequency is no axis of total_production"),
+        ("terms", {**TERMS, "x": "tmie"}, "terms: x = tmie is no axis of this phase diagram; did you mean time?"),
+        ("terms", {**TERMS, "at": {"copling": 0.2}}, "terms: at: copling is no axis of total_production; did you mean"),
+        ("terms", {**TERMS, "yscale": "symlog"}, "terms: yscale = symlog, expected linear or log"),
+        ("refinement", {"variables": ["excess"], "x": "drive"}, "x = drive has the values 0.0, 0.5, 1.0, expected two"),
+        ("refinement", {"variables": ["excesss"], "x": "drive"}, "did you mean excess?"),
+    ],
+)
+def test_mistakes_in_figures_of_several_observables_are_named(kind: str, options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(message)):
+        figures.draw(kind, driven_sweep(), **options)
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "message"),
+    [
         ("phase_diagramm", {}, "phase_diagramm is no figure; did you mean phase_diagram?"),
         ("phase_diagram", {**MAP, "colour": "red"}, "phase_diagram: colour is no option of this figure"),
         ("phase_diagram", {**MAP, "facets": "shift"}, "did you mean facet?"),
@@ -210,4 +258,8 @@ def test_units_and_labels_are_mathtext() -> None:
     assert style.unit_text("length^2 / tau") == r"$\mathrm{length}^{2}/\tau$"
     assert style.label({"long_name": "coupling", "symbol": "g", "units": "1"}, "coupling") == "coupling $g$"
     assert style.label({}, "noise_amplitude") == "noise amplitude"
-    assert contours.level_text(1e-5) == "$10^{-5}$"
+    assert level_text(1e-5) == "$10^{-5}$"
+    assert style.value_text(0.5, "1 / time") == r"0.5$/\mathrm{time}$"
+    with style.applied():
+        broken = style.wrapped(r"rate $\dot S_\mathrm{env}$ of flow", 0.1)
+    assert broken.split("\n") == ["rate", r"$\dot S_\mathrm{env}$", "of", "flow"]

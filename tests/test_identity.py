@@ -18,9 +18,9 @@ from hypothesis import strategies as st
 
 from nessmap import config, identity, kernels
 from nessmap.config import expand_axis
-from nessmap.kernels import amari_field, linear_blocks, moments
+from nessmap.kernels import amari_field, linear_blocks, moments, windows
 from nessmap.kernels import random as philox
-from nessmap.model import round_significant
+from nessmap.model import Start, round_significant
 from nessmap.models import MODELS
 from nessmap.models.amari_field import AmariField
 from nessmap.protocols.protocol import LANES_PER_UNIT
@@ -32,8 +32,8 @@ COUPLINGS = st.floats(-3, 3).map(round_significant)
 DECIMALS = st.integers(-(10**6), 10**6).map(lambda n: n / 10**4)
 
 
-def path_of(model, dt=0.05, seed=1, protocol="stationary", version=1):
-    return identity.path(identity.stream(model, dt, seed), model, protocol, version)
+def path_of(model, dt=0.05, seed=1, protocol="stationary", version=1, start=None):
+    return identity.path(identity.stream(model, dt, seed), model, protocol, version, start)
 
 
 # --- the same parameters, whatever the spelling
@@ -159,16 +159,29 @@ PARAMETERS = [(model, parameter) for model in MODELS.values() for parameter in m
 @pytest.mark.parametrize(("model", "parameter"), PARAMETERS, ids=[f"{m.name}-{p.name}" for m, p in PARAMETERS])
 def test_a_parameter_is_in_the_key_when_it_shapes_the_path_and_only_then(model, parameter):
     changed = copy.copy(model())
-    object.__setattr__(
-        changed, parameter.name, "another value"
-    )  # past the checks: every parameter, whatever its domain
+    # past the checks: every parameter, whatever its domain; what the path does not know may be read while naming it
+    other = "another value" if parameter.shapes_path else parameter.default
+    object.__setattr__(changed, parameter.name, other)
     assert (path_of(changed) != path_of(model())) == parameter.shapes_path
+
+
+def test_a_path_knows_the_coupling_and_not_where_it_came_from():
+    """logistic at u_0 = 0: f(0) = 1/2, f'(0) = 1/4."""
+    derived = AmariField(transfer="logistic", weight=2.0, input=-1.0)
+    assert derived.homogeneous_state == pytest.approx(0.0, abs=1e-12)
+    assert path_of(derived) == path_of(AmariField(coupling=0.5))
+    assert path_of(AmariField(transfer="logistic", weight=2.0, input=-0.5)) != path_of(derived)
 
 
 def test_what_else_shapes_the_path_is_in_its_key():
     model = AmariField()
     keys = [path_of(model), path_of(model, dt=0.1), path_of(model, seed=2), path_of(MODELS["linear_langevin"]())]
     keys += [path_of(model, protocol="transient"), path_of(model, version=2)]
+    keys += [
+        path_of(model, start=Start()),
+        path_of(model, start=Start(variance=2.0)),
+        path_of(model, start=Start(wave=1.0)),
+    ]
     assert len(set(keys)) == len(keys)
 
 
@@ -242,12 +255,14 @@ KNOWN = {
     "random": Known((1,), "b6ead528eb50f20d", "127969b9ad7a1e26"),
     "amari_field": Known((1,), "3cf860913b25f816", "2c77fea05de74e96"),
     "linear_blocks": Known((1,), "0e13e2cc8f68377f", "ea542c30a4bb7f47"),
+    "windows": Known((1,), "9516ae87abc190cb", "a8db8ec4654455f6"),
     "moments": Known((1, 1), "02835f23d4629f9e", "24dbbe2f63c13e4c"),
 }
 BUMP = {
     "random": "STREAM_VERSION in src/nessmap/kernels/random.py",
     "amari_field": "KERNEL_VERSION in src/nessmap/kernels/amari_field.py",
     "linear_blocks": "KERNEL_VERSION in src/nessmap/kernels/linear_blocks.py",
+    "windows": "version of PathEntropyWindows in src/nessmap/statistics/windows.py",
     "moments": "version of Covariance and LaggedCovariance in src/nessmap/statistics/moments.py",
 }
 
@@ -255,6 +270,8 @@ BUMP = {
 def versions(name: str) -> tuple[int, ...]:
     if name == "moments":
         return STATISTICS["covariance"].version, STATISTICS["lagged_covariance"].version
+    if name == "windows":
+        return (STATISTICS["path_entropy_windows"].version,)
     return (identity.version_in(name, BUMP[name].split()[0]),)
 
 
@@ -291,7 +308,9 @@ def run_digest(name: str) -> str:
         x[1:] = np.cos(np.arange(5 * 5 * 32)).reshape(5, 5, 32)
         first, second = np.array([0, 1, 4]), np.array([0, 3, 2])
         result = np.zeros((2, 3, N_GROUP))
-        for lag in (0, 1):
+        if name == "windows":
+            windows.add_window_sums(result[:, 0], x, first, second, np.array([0.5, -1.0, 2.0]))
+        for lag in (0, 1) if name == "moments" else ():
             moments.add_products(result[lag], x, first, second, lag)
     rounded = np.round(result, 9) + 0.0  # + 0.0 turns -0.0 into 0.0
     return hashlib.blake2b(rounded.tobytes(), digest_size=8).hexdigest()

@@ -11,6 +11,9 @@ from nessmap.models import MODELS
 KNOWN = {
     "amari_field": (1, "54477e6d39cb4d5c"),
     "excitatory_inhibitory_field": (1, "d942f4c602879487"),
+    "heterogeneous_field": (1, "c3463ae1fb054f78"),
+    "pinned_bump": (1, "d2f4ad179f083966"),
+    "coloured_field": (1, "77fc96759d2d3219"),
     "linear_langevin": (1, "e569ba585d2f5e99"),
 }
 CASES = {
@@ -23,6 +26,23 @@ CASES = {
         {"kernel": "damped_oscillation", "oscillation_decay": 0.8},
     ],
     "excitatory_inhibitory_field": [{}, {"n_site": 15, "inhibitory_time": 2.0}],
+    "heterogeneous_field": [
+        {"shift": 0.3, "noise_heterogeneity": 0.5, "noise_correlation_length": 0.5},
+        {"gain_heterogeneity": 0.3, "coupling_heterogeneity": -0.4, "kernel": "wizard_hat", "n_site": 15},
+        {
+            "n_site": 3,
+            "profile": [[1.0, 0.0, -1.0]],
+            "noise_heterogeneity": 0.5,
+            "kernel": "sampled",
+            "kernel_values": [[0.1, 0.2, 0.0]],
+        },
+        {"n_site": 3, "kernel": "matrix", "kernel_matrix": [[0.1, 0.2, 0.0], [0.0, 0.3, 0.1], [0.2, 0.0, 0.1]]},
+    ],
+    "pinned_bump": [{}, {"noise_exponent": 1.0, "pull": 0.5}, {"transfer": "tanh", "slope": 1.0, "weight": 0.5}],
+    "coloured_field": [
+        {"shift": 0.3, "correlation_time_heterogeneity": 0.5},
+        {"noise_correlation_length": 0.5, "intrinsic_noise": 0.02, "n_site": 7},
+    ],
     "linear_langevin": [{}, {"coupling_matrix": [[0.0, 1.0], [0.0, 0.0]], "coupling": 0.5, "noise_amplitude": 2.0}],
 }
 

@@ -3,15 +3,17 @@
 import numpy as np
 import pytest
 
+from nessmap.model import Run
 from nessmap.observables import OBSERVABLES
 from nessmap.phase_diagram import FLAGS, evaluate_points, evaluate_theory, line_values
 from nessmap.statistics import N_GROUP, STATISTICS
 
+RUN = Run(0.05, 1000, 128)
 NOISELESS = {"drift_matrix": [[-1.0, 0.5], [0.5, -1.0]], "diffusion_matrix": [[0.0, 0.0], [0.0, 1.0]]}
 
 
 def means_of(model):
-    return {name: statistic.zero(model) + 1.0 for name, statistic in STATISTICS.items()}
+    return {name: statistic.zero(model) + 1.0 for name, statistic in STATISTICS.items() if name.endswith("covariance")}
 
 
 def test_a_point_whose_theory_fails_gives_no_number_and_costs_no_other():
@@ -21,7 +23,7 @@ def test_a_point_whose_theory_fails_gives_no_number_and_costs_no_other():
     means = [means_of(MODELS["linear_langevin"](**point)) for point in points]
     names = ["entropy_production_rate", "site_variance"]
     with pytest.warns(RuntimeWarning, match="entropy_production_rate has no value"):
-        good, odd, other = evaluate_points("linear_langevin", points, 0.05, names, means)
+        good, odd, other = evaluate_points("linear_langevin", points, RUN, names, means)
     assert "entropy_production_rate" not in odd  # a driven direction without noise: the rate is infinite
     assert odd["entropy_production_rate_theory"] == np.inf
     assert {"entropy_production_rate", "site_variance_expected"} <= good.keys() & other.keys()
@@ -30,15 +32,15 @@ def test_a_point_whose_theory_fails_gives_no_number_and_costs_no_other():
 def test_a_system_of_one_coordinate_has_no_mutual_information():
     point = {"drift_matrix": [[-1.0]], "diffusion_matrix": [[1.0]]}
     means = {"covariance": np.ones((1, N_GROUP)), "lagged_covariance": np.ones((1, N_GROUP))}
-    (values,) = evaluate_points("linear_langevin", [point], 0.05, ["mutual_information"], [means])
+    (values,) = evaluate_points("linear_langevin", [point], RUN, ["mutual_information"], [means])
     assert np.isnan(values["mutual_information"])
 
 
 def test_an_unstable_point_has_a_leading_rate_and_nothing_else():
-    (values,) = evaluate_points("amari_field", [{"coupling": 1.2}], 0.05, ["entropy_production_rate"], [None])
+    (values,) = evaluate_points("amari_field", [{"coupling": 1.2}], RUN, ["entropy_production_rate"], [None])
     assert values["leading_rate"] == pytest.approx(0.2)
     assert not any(name.startswith("entropy") for name in values)
-    row = evaluate_theory("amari_field", [{"coupling": 1.2}], ["entropy_production_rate"])[0]
+    row = evaluate_theory("amari_field", RUN, [{"coupling": 1.2}], ["entropy_production_rate"])[0]
     assert row[0] == pytest.approx(0.2)
     assert np.isnan(row[1])
 
@@ -52,6 +54,6 @@ def test_theory_lines_hold_the_grid_and_nine_points_between():
 def test_flags_are_distinct_and_a_vanishing_transfer_entropy_is_at_a_boundary():
     assert len(set(FLAGS.values())) == len(FLAGS)
     point = {"weight_ei": 0.0}
-    row = evaluate_theory("excitatory_inhibitory_field", [point], ["transfer_entropy_rate_back"])[0]
+    row = evaluate_theory("excitatory_inhibitory_field", RUN, [point], ["transfer_entropy_rate_back"])[0]
     assert row[1] == 0.0
     assert not OBSERVABLES["transfer_entropy_rate_back"].signed

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from nessmap.kernels.random import PURPOSE_STEP, standard_normals
+from nessmap.model import Run
 from nessmap.models.amari_field import AmariField
 from nessmap.models.linear_langevin import LinearLangevin
 from nessmap.protocols import PROTOCOLS
@@ -61,7 +62,7 @@ def test_step_keeps_the_stationary_covariance(model):
 
 @pytest.mark.parametrize("model", MODELS, ids=names)
 def test_a_run_in_pieces_is_the_run_in_one_piece(model):
-    protocol = PROTOCOLS["stationary"](model, 0.05, 7, 0, 64)
+    protocol = PROTOCOLS["stationary"](model, Run(0.05), 7, 0, 64)
     whole, _ = protocol.advance(protocol.start(), 60)
     piece = protocol.start()
     for length in (10, 1, 29, 20):
@@ -73,14 +74,14 @@ def test_a_run_in_pieces_is_the_run_in_one_piece(model):
 @pytest.mark.parametrize("model", MODELS, ids=names)
 def test_a_lane_does_not_know_its_neighbours(model):
     wide = trajectory(model, 10, n_lane=64).x
-    narrow = PROTOCOLS["stationary"](model, 0.05, 1, 32, 16)
+    narrow = PROTOCOLS["stationary"](model, Run(0.05), 1, 32, 16)
     _, block = narrow.advance(narrow.start(), 10)
     np.testing.assert_array_equal(block.x, wide[:, :, 32:48])
 
 
 @pytest.mark.parametrize("model", MODELS, ids=names)
 def test_start_is_drawn_from_the_stationary_law(model):
-    protocol = PROTOCOLS["stationary"](model, 0.05, 11, 0, 1 << 15)
+    protocol = PROTOCOLS["stationary"](model, Run(0.05), 11, 0, 1 << 15)
     x = protocol.start().x
     covariance = model.stationary_covariance
     sample = x @ x.T / x.shape[1]

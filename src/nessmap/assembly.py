@@ -18,7 +18,7 @@ import xarray as xr
 from nessmap.model import Array
 from nessmap.points import Entry, PointLog, outcome
 from nessmap.simulate import RESTART_STATE, Status
-from nessmap.statistics import N_GROUP
+from nessmap.statistics import N_GROUP, STATISTICS
 from nessmap.sweep import Point, Sweep
 
 
@@ -89,7 +89,8 @@ def _group_means(
             earlier = sums.get(entry.name.statistic)
             array = arrays[entry.name.key]
             sums[entry.name.statistic] = array if earlier is None else earlier + array
-    return {name: total / (point.units[0].n_step * lanes_per_group) for name, total in sums.items()}
+    run = point.units[0].run
+    return {name: total / (STATISTICS[name].n_term(run) * lanes_per_group) for name, total in sums.items()}
 
 
 def _dataset(

@@ -33,10 +33,24 @@ class _Settings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
+class StartSettings(_Settings):
+    """Where a relaxation begins: independent normal sites of one variance, about a mean with a wave on it."""
+
+    variance: float = Field(default=1.0, gt=0, description="variance of every site at the start")
+    mean: float = Field(default=0.0, description="mean of the sites at the start")
+    wave: float = Field(default=0.0, description="amplitude of one period of a cosine in the mean at the start")
+
+    @field_validator("variance", "mean", "wave", mode="before")
+    @classmethod
+    def _whole_numbers_are_numbers(cls, value: Any) -> Any:
+        return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
 class RunSettings(_Settings):
     """How every point is run."""
 
-    kind: Literal["stationary"] = Field(default="stationary", description="protocol")
+    kind: Literal["stationary", "transient"] = Field(default="stationary", description="protocol")
+    start: StartSettings = Field(default_factory=StartSettings, description="where a transient begins")
     dt: float = Field(default=0.05, gt=0, description="time step [time]")
     duration: float = Field(default=100.0, gt=0, description="simulated time per lane [time]")
     n_replica: int = Field(default=128, ge=GROUPS, multiple_of=GROUPS, description="lanes per point")
@@ -175,6 +189,8 @@ def _validate(source: str, content: Mapping[str, Any]) -> SweepSettings:
     except ValidationError as error:
         raise ConfigError("\n".join(_in_words(source, problem) for problem in error.errors())) from None
     run = settings.run
+    if run.kind != "transient" and run.start != StartSettings():
+        raise ConfigError(f"{source}: run.start is given, expected nothing: run.kind = {run.kind} does not use it")
     if run.duration < run.dt:
         raise ConfigError(
             f"{source}: run.duration = {run.duration}, expected at least one time step, run.dt = {run.dt}"

@@ -16,7 +16,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from nessmap.model import Model
+from nessmap.model import Model, Start
 
 _KERNELS = Path(__file__).parent / "kernels"
 
@@ -63,10 +63,11 @@ def philox_key(stream_name: str) -> int:
     return int(stream_name[:16], 16)
 
 
-def path(stream_name: str, model: Model, protocol: str, protocol_version: int) -> str:
-    """Name of everything that determines the trajectory's bits."""
+def path(stream_name: str, model: Model, protocol: str, protocol_version: int, start: Start | None = None) -> str:
+    """Name of everything that determines the trajectory's bits; start where the model's law does not give it."""
     return digest(
         {
+            **({"start": start._asdict()} if start else {}),
             "stream": stream_name,
             "kernel": [model.kernel_file, version_in(model.kernel_file)],
             "integrator": model.integrator,

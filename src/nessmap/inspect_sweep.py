@@ -169,11 +169,12 @@ def show_point(sweep: Sweep, words: Sequence[str], results: Path, check: bool) -
         if record.array is not None and record.name.statistic != RESTART_STATE:
             earlier = sums.get(record.name.statistic)
             sums[record.name.statistic] = record.array if earlier is None else earlier + record.array
-    count = point.units[0].n_step * sum(unit.n_lane for unit in point.units) / N_GROUP
+    run, lanes_per_group = point.units[0].run, sum(unit.n_lane for unit in point.units) / N_GROUP
     status, message = worst((record.status, record.message) for record in records)
-    means = {name: total / count for name, total in sums.items()} if status is Status.ok else None
-    names = [observable.name for observable in sweep.observables if not observable.dimension]
-    (values,) = evaluate_points(sweep.settings.model, [point.parameters], sweep.settings.run.dt, names, [means])
+    averages = {name: total / (STATISTICS[name].n_term(run) * lanes_per_group) for name, total in sums.items()}
+    means = averages if status is Status.ok else None
+    names = [observable.name for observable in sweep.observables if not observable.dimensions]
+    (values,) = evaluate_points(sweep.settings.model, [point.parameters], run, names, [means])
     print(f"key {point.key}, status {status.name} {message}".rstrip())
     print(f"leading rate {values['leading_rate']:.6g}")
     for name in names if means else []:

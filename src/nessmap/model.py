@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import cache
 from typing import Any, ClassVar, NamedTuple
 
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.floating[Any]]
 Matrix = tuple[tuple[float, ...], ...]
+N_TIME = 50  # times that a relaxation keeps, whatever its length
 SIGNIFICANT_DIGITS = 12  # floats are rounded once, so that grids of different length share points
 
 
@@ -198,11 +199,38 @@ class Stepper(NamedTuple):
     coefficients: tuple[Any, ...]
 
 
+class Start(NamedTuple):
+    """Where a relaxation begins: independent normal coordinates of one variance [x^2] about mean + wave cos(2 pi j / n)."""
+
+    variance: float = 1.0
+    mean: float = 0.0
+    wave: float = 0.0
+
+
+class Run(NamedTuple):
+    """How a point is run, as far as statistics and observables depend on it."""
+
+    dt: float
+    n_step: int = 0
+    n_replica: int = 0
+    start: Start = Start()
+
+    @property
+    def stride(self) -> int:
+        """Steps between the times that a relaxation keeps."""
+        return self.n_step // N_TIME
+
+    @property
+    def times(self) -> Array:
+        """The times that a relaxation keeps; the first is 0."""
+        return np.arange(N_TIME) * (self.stride * self.dt)
+
+
 class Block(NamedTuple):
     """A piece of trajectory on its way to the statistics: x (n_step + 1, n_dim, n_lane), lanes innermost; step of x[0]."""
 
     step: int
-    dt: float
+    run: Run
     x: Array
 
 
@@ -284,5 +312,5 @@ class Model(ABC):
         """Leading rate and kind; a point whose leading rate is not negative has no stationary state."""
 
     @abstractmethod
-    def theory(self) -> dict[str, Prediction]:
-        """Continuum-time predictions by observable name. Raises nothing for a stable model."""
+    def theory(self, wanted: Collection[str] | None = None) -> dict[str, Prediction]:
+        """Continuum-time predictions by observable name, of all or of those wanted. Raises nothing for a stable model."""

@@ -22,16 +22,17 @@ from numpy.typing import NDArray
 
 from nessmap import __version__, identity
 from nessmap.executors import Map
-from nessmap.model import Array, Model, ParameterError
+from nessmap.model import Array, Model, ParameterError, Run
 from nessmap.models import MODELS
 from nessmap.observables import OBSERVABLES, Observable
+from nessmap.protocols import PROTOCOLS
 from nessmap.simulate import Status
 from nessmap.statistics.jackknife import jackknife
 from nessmap.sweep import Sweep
 
 CONVENTIONS = "nessmap-1 (after CF)"
 FLAGS = {"estimate": 0, "exact_zero": 1, "undefined": 2, "no_run": 3, "boundary": 4}
-CORRELATION_TIMES = 1000  # of the slowest mode, all lanes together: below, errors of variances are not calibrated
+CORRELATION_TIMES = 1000  # independent samples of the slowest mode: below, errors of variances are not calibrated
 LINE_POINTS = 10  # theory lines: points per step of the grid
 _POINTS_PER_TASK = 50
 _STABILITY = {
@@ -85,7 +86,13 @@ def _evaluate_all(sweep: Sweep, points: xr.Dataset, run: Map) -> list[Values]:
             for i in chosen
         ]
         tasks.append(
-            (sweep.settings.model, [sweep.points[i].parameters for i in chosen], sweep.settings.run.dt, names, means)
+            (
+                sweep.settings.model,
+                [sweep.points[i].parameters for i in chosen],
+                sweep.points[0].units[0].run,
+                names,
+                means,
+            )
         )
     return _in_order(run, evaluate_points, tasks)
 
@@ -104,16 +111,16 @@ def _in_order(run: Map, function: Any, tasks: Sequence[tuple[Any, ...]]) -> list
 def evaluate_points(
     model_name: str,
     parameters: Sequence[Mapping[str, Any]],
-    dt: float,
+    run: Run,
     observables: Sequence[str],
     means: Sequence[Mapping[str, Array] | None],
     number: int = 0,
 ) -> list[Values]:
     """Per point: leading rate, theory, expectation, and value with error where there are means. Runs on workers."""
-    return [_evaluate(MODELS[model_name](**p), dt, observables, m) for p, m in zip(parameters, means, strict=True)]
+    return [_evaluate(MODELS[model_name](**p), run, observables, m) for p, m in zip(parameters, means, strict=True)]
 
 
-def _evaluate(model: Model, dt: float, observables: Sequence[str], means: Mapping[str, Array] | None) -> Values:
+def _evaluate(model: Model, run: Run, observables: Sequence[str], means: Mapping[str, Array] | None) -> Values:
     stability = model.stability()
     values: dict[str, Any] = {
         "leading_rate": stability.leading_rate,
@@ -121,20 +128,21 @@ def _evaluate(model: Model, dt: float, observables: Sequence[str], means: Mappin
         "leading_wavenumber": stability.wavenumber,
     }
     stable = stability.leading_rate < 0
-    theory = _or_said(model.theory, model, "theory") or {} if stable else {}
+    predictions = _or_said(partial(model.theory, observables), model, "theory") or {} if stable else {}
     for name in observables:
         observable = OBSERVABLES[name]
-        if observable.dimension:
-            values[f"{name}:coordinate"] = observable.coordinate(model)
-        if name in theory:
-            values[f"{name}_theory"] = np.asarray(theory[name].value)
-        expected = _or_said(partial(observable.expected, model, dt, theory), model, name) if stable else None
+        for dimension, coordinate in zip(observable.dimensions, observable.coordinates(model, run), strict=True):
+            values[f"{name}:{dimension}"] = coordinate
+        theory = _or_said(partial(observable.theory, model, run, predictions), model, name) if stable else None
+        if theory is not None:
+            values[f"{name}_theory"] = np.asarray(theory.value)
+        expected = _or_said(partial(observable.expected, model, run, predictions), model, name) if stable else None
         if expected is not None:
             values[f"{name}_expected"] = np.asarray(expected.value)
             values[f"{name}:kind"] = expected.kind
         if means is not None:
             needed = {need: means[need][~np.isnan(means[need][:, 0])] for need in observable.needs}
-            plug_in = partial(observable.finalize, model, dt)
+            plug_in = partial(observable.finalize, model, run)
             estimate = _or_said(partial(jackknife, plug_in, needed), model, name)
             if estimate is not None:
                 values[name], values[f"{name}_standard_error"] = estimate
@@ -154,8 +162,10 @@ def _or_said(function: Callable[[], Any], model: Model, what: str) -> Any:
 def _statuses(sweep: Sweep, points: xr.Dataset, evaluated: Sequence[Values]) -> Array:
     status = np.array(points["status"].values)
     for i, point in enumerate(sweep.points):
-        simulated = sum(unit.n_lane * unit.n_step * unit.dt for unit in point.units)
-        if status[i] == Status.ok and simulated * -evaluated[i]["leading_rate"] < CORRELATION_TIMES:
+        unit, protocol = point.units[0], PROTOCOLS[point.units[0].protocol]
+        duration = unit.n_step * unit.dt
+        sampled = protocol.n_independent(unit.n_replica, duration, float(evaluated[i]["leading_rate"]))
+        if status[i] == Status.ok and sampled < CORRELATION_TIMES:
             status[i] = Status.short_run
     return status
 
@@ -166,21 +176,21 @@ def _add_observable(
     observable = OBSERVABLES[name]
     sides = {"first": "first", "second": "second"}
     sides |= dict(zip(sides, sweep.points[0].model.partition, strict=False))
-    shape = sweep.shape
-    tail: tuple[str, ...] = ()
-    if observable.dimension:
+    tail = tuple(observable.dimensions)
+    coordinates = {}
+    for dimension, attributes in observable.dimensions.items():
         # models of different size or length have different values of it: each point fills those it has
-        tail = (observable.dimension,)
-        coordinate = np.unique(np.concatenate([np.round(v[f"{name}:coordinate"], 12) for v in evaluated]))
-        dataset.coords[observable.dimension] = xr.Variable(tail, coordinate, dict(observable.coordinate_attributes))
-        shape = (*shape, len(coordinate))
+        coordinates[dimension] = np.unique(np.concatenate([np.round(v[f"{name}:{dimension}"], 12) for v in evaluated]))
+        dataset.coords[dimension] = xr.Variable((dimension,), coordinates[dimension], dict(attributes))
+    own_shape = tuple(len(coordinate) for coordinate in coordinates.values())
+    shape = (*sweep.shape, *own_shape)
     columns: dict[str, Array] = {}
     for part in _PARTS[:4]:
-        column = np.full((len(evaluated), *shape[len(sweep.shape) :]), np.nan)
+        column = np.full((len(evaluated), *own_shape), np.nan)
         for i, values in enumerate(evaluated):
             if f"{name}{part}" in values:
-                where = np.searchsorted(coordinate, np.round(values[f"{name}:coordinate"], 12)) if tail else ()
-                column[(i, *([where] if tail else []))] = values[f"{name}{part}"]
+                own = [np.searchsorted(c, np.round(values[f"{name}:{d}"], 12)) for d, c in coordinates.items()]
+                column[i][np.ix_(*own) if own else ...] = values[f"{name}{part}"]
         columns[part] = column.reshape(shape)
     run = np.isin(dataset["status"].values, (Status.ok, Status.short_run)).reshape(sweep.shape + (1,) * len(tail))
     flag = _flags(columns, run, observable.signed)
@@ -265,7 +275,7 @@ def line_values(values: Array) -> Array:
 
 def _add_theory_lines(dataset: xr.Dataset, sweep: Sweep, dims: tuple[str, ...], run: Map) -> None:
     """Theory of every scalar observable along each numeric axis, finer than the grid, for the lines of figures."""
-    names = [o.name for o in sweep.observables if not o.dimension]
+    names = [o.name for o in sweep.observables if not o.dimensions]
     for position, dimension in enumerate(sweep.dimensions):
         values = dataset[dimension.name].values if dimension.name in dataset.coords else None
         if values is None or len(values) < 2 or not np.issubdtype(values.dtype, np.floating):
@@ -277,7 +287,8 @@ def _add_theory_lines(dataset: xr.Dataset, sweep: Sweep, dims: tuple[str, ...], 
             cell = sweep.parameters_at((*index[:position], 0, *index[position + 1 :]))
             cells.append({**cell, dimension.name: float(fine[index[position]])})
         size = 20 * _POINTS_PER_TASK
-        tasks = [(sweep.settings.model, cells[i : i + size], names) for i in range(0, len(cells), size)]
+        facts = sweep.points[0].units[0].run
+        tasks = [(sweep.settings.model, facts, cells[i : i + size], names) for i in range(0, len(cells), size)]
         rows = np.array(_in_order(run, evaluate_theory, tasks))
         line = f"{dimension.name}_line"
         dataset.coords[line] = xr.Variable((line,), fine, dict(dataset[dimension.name].attrs))
@@ -289,7 +300,7 @@ def _add_theory_lines(dataset: xr.Dataset, sweep: Sweep, dims: tuple[str, ...], 
 
 
 def evaluate_theory(
-    model_name: str, parameters: Sequence[Mapping[str, Any]], observables: Sequence[str], number: int = 0
+    model_name: str, run: Run, parameters: Sequence[Mapping[str, Any]], observables: Sequence[str], number: int = 0
 ) -> list[list[float]]:
     """Per point: leading rate and theory of each observable, NaN where unstable or outside the domain. Runs on workers."""
     rows = []
@@ -302,8 +313,10 @@ def evaluate_theory(
             continue
         row[0] = model.stability().leading_rate
         if row[0] < 0:
-            theory = _or_said(model.theory, model, "theory") or {}
-            row[1:] = [float(theory[name].value) if name in theory else float("nan") for name in observables]
+            predictions = _or_said(partial(model.theory, observables), model, "theory") or {}
+            for column, name in enumerate(observables, start=1):
+                theory = _or_said(partial(OBSERVABLES[name].theory, model, run, predictions), model, name)
+                row[column] = float(theory.value) if theory is not None else float("nan")
         rows.append(row)
     return rows
 

@@ -21,6 +21,7 @@ from nessmap.model import Array
 from nessmap.points import Entry, PointLog, outcome
 from nessmap.protocols import State
 from nessmap.simulate import RESTART_STATE, RESTART_VERSION, Record, Restart, Status, Unit, simulate
+from nessmap.statistics import STATISTICS
 from nessmap.sweep import Point, Sweep, unit_seconds
 
 BATCH_SECONDS = 2.0  # of estimated work per task: overhead stays small and little is lost with a worker
@@ -97,8 +98,11 @@ def _work(unit: Unit, missing: Sequence[identity.RecordName], stored: Sequence[E
     lacking = dataclasses.replace(unit, statistics=tuple(statistics), keep_state=len(missing) > len(statistics))
     ok = [entry for entry in stored if entry.status is Status.ok]
     known_end = next((entry.end for entry in ok if entry.name.n_step == unit.n_step), "")
+    segments = [STATISTICS[statistic].segment or 1 for statistic in statistics]
     needed = {(name.statistic, name.version) for name in missing} | {(RESTART_STATE, RESTART_VERSION)}
     for n_step in sorted({entry.name.n_step for entry in ok if entry.name.n_step < unit.n_step}, reverse=True):
+        if any(n_step % segment for segment in segments):  # it ended in the middle of a segment
+            continue
         at_step = [entry for entry in ok if entry.name.n_step == n_step]
         shorter = tuple(entry for entry in at_step if (entry.name.statistic, entry.name.version) in needed)
         if len(shorter) == len(needed):

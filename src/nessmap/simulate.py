@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from nessmap import identity
-from nessmap.model import Array, Model
+from nessmap.model import Array, Block, Model, Run, Start
 from nessmap.models import MODELS
 from nessmap.protocols import PROTOCOLS, Protocol, State
 from nessmap.statistics import STATISTICS
@@ -48,16 +48,24 @@ class Unit:
     statistics: tuple[str, ...]
     keep_state: bool = True
     timeout: float | None = None  # seconds of simulation, compilation not counted
+    start: Start | None = None  # where a transient begins
+    n_replica: int = 0  # lanes of the point in all its units
 
     def build(self) -> Model:
         """The model; ParameterError if a value is outside its domain."""
         return MODELS[self.model](**self.parameters)
 
+    @property
+    def run(self) -> Run:
+        """What statistics and observables may know of the run."""
+        return Run(self.dt, self.n_step, self.n_replica, self.start or Start())
+
     def record_names(self, model: Model | None = None) -> list[identity.RecordName]:
         """The records this unit makes, the restart state last."""
         model = model or self.build()
         protocol = PROTOCOLS[self.protocol]
-        path = identity.path(identity.stream(model, self.dt, self.seed), model, protocol.name, protocol.version)
+        stream = identity.stream(model, self.dt, self.seed)
+        path = identity.path(stream, model, protocol.name, protocol.version, self.start)
         wanted = [(name, STATISTICS[name].version) for name in self.statistics]
         wanted += [(RESTART_STATE, RESTART_VERSION)] if self.keep_state else []
         lanes = (self.first_lane, self.n_lane)
@@ -84,8 +92,8 @@ class Restart(NamedTuple):
 
 def rounded_up(n_step: int, n_dim: int, protocol: str) -> int:
     """n_step rounded up to whole blocks, so that a prolonged run sums in the same order as a fresh longer one."""
-    block = PROTOCOLS[protocol].steps_per_block(n_dim)
-    return -(-n_step // block) * block
+    unit = PROTOCOLS[protocol].step_unit(n_dim)
+    return -(-n_step // unit) * unit
 
 
 _compiled: set[tuple[str, str, tuple[str, ...]]] = set()  # models, protocols and statistics that this process has run
@@ -123,15 +131,37 @@ def _compile(unit: Unit, model: Model) -> None:
     if kernels in _compiled:
         return
     protocol = _protocol(unit, model)
-    _, block = protocol.advance(protocol.start(), protocol.steps_per_block(model.n_dim))
+    start = protocol.start()
     for statistic in (STATISTICS[name] for name in unit.statistics):
-        statistic.accumulate(statistic.zero(model), model, block)
+        n_step = statistic.segment or protocol.steps_per_block(model.n_dim)
+        statistic.accumulate(statistic.zero(model), model, protocol.advance(start, n_step)[1])
     _compiled.add(kernels)
 
 
 def _protocol(unit: Unit, model: Model) -> Protocol:
     key = identity.philox_key(identity.stream(model, unit.dt, unit.seed))
-    return PROTOCOLS[unit.protocol](model, unit.dt, key, unit.first_lane, unit.n_lane)
+    return PROTOCOLS[unit.protocol](model, unit.run, key, unit.first_lane, unit.n_lane)
+
+
+class Segments:
+    """Gathers blocks into pieces of a fixed length, for statistics that look further than a block."""
+
+    def __init__(self, length: int) -> None:
+        self.length = length
+        self._x = np.empty(0)
+
+    def add(self, block: Block) -> Block | None:
+        """The segment that this block completes, if it does; its array is reused for the next one."""
+        n_step = len(block.x) - 1
+        if not self._x.size:
+            self._x = np.empty((self.length + 1, *block.x.shape[1:]))
+        within = block.step % self.length
+        self._x[within : within + n_step + 1] = block.x
+        return (
+            block._replace(step=block.step + n_step - self.length, x=self._x)
+            if within + n_step == self.length
+            else None
+        )
 
 
 def _run(unit: Unit, model: Model, restart: Restart | None, began: float) -> tuple[Status, dict[str, Array], str]:
@@ -140,10 +170,13 @@ def _run(unit: Unit, model: Model, restart: Restart | None, began: float) -> tup
     state = restart.state if restart else protocol.start()
     sums = {s.name: restart.sums[s.name].copy() if restart else s.zero(model) for s in wanted}
     block_length = protocol.steps_per_block(model.n_dim)
+    segments = {length: Segments(length) for length in sorted({s.segment for s in wanted} - {0})}
     while state.step < unit.n_step:
         state, block = protocol.advance(state, block_length)
+        pieces = {0: block, **{length: segment.add(block) for length, segment in segments.items()}}
         for statistic in wanted:
-            statistic.accumulate(sums[statistic.name], model, block)
+            if (piece := pieces[statistic.segment]) is not None:
+                statistic.accumulate(sums[statistic.name], model, piece)
         if not np.isfinite(state.x).all():
             return Status.diverged, {}, f"not finite after step {state.step}"
         late = unit.timeout is not None and time.perf_counter() - began > unit.timeout

@@ -18,11 +18,13 @@ from typing import Any
 from nessmap import identity
 from nessmap.config import NAME, ConfigError, SmallSettings, SweepSettings, expand_axis, nearest, read_settings
 from nessmap.figures import FIGURES
-from nessmap.model import SIGNIFICANT_DIGITS, Model, Parameter, ParameterError, as_written
+from nessmap.model import SIGNIFICANT_DIGITS, Model, Parameter, ParameterError, Start, as_written
 from nessmap.models import MODELS
 from nessmap.observables import OBSERVABLES, Observable
+from nessmap.protocols import PROTOCOLS
 from nessmap.protocols.protocol import LANES_PER_UNIT
 from nessmap.simulate import Unit, rounded_up
+from nessmap.statistics import STATISTICS
 
 SWEEPS = Path("workflow/sweeps")
 RESULTS = Path("results")  # where results go unless --results says otherwise
@@ -198,19 +200,34 @@ class Sweep:
 
     def _observables(self) -> tuple[Observable[Any], ...]:
         chosen = []
-        available = {n: o for n, o in OBSERVABLES.items() if o.defined_for(self.model_class)}
+        kind = self.settings.run.kind
+        defined = {n: o for n, o in OBSERVABLES.items() if o.defined_for(self.model_class)}
+        available = {n: o for n, o in defined.items() if o.protocol == kind}
         for name in dict.fromkeys(self.settings.observables):
             if name not in OBSERVABLES:
                 raise ConfigError(f"{self.source}: observables: {name} is not an observable{nearest(name, available)}")
+            if name in defined and name not in available:
+                remedy = f"choose it, or another observable{nearest(name, available)}"
+                raise ConfigError(
+                    f"{self.source}: observables: {name} is of run.kind = {defined[name].protocol}, found {kind}; {remedy}"
+                )
             if name not in available:
-                known = f"not defined for {self.settings.model}; defined: {', '.join(available)}"
-                raise ConfigError(f"{self.source}: observables: {name} is {known}")
+                hint = nearest(name, available)
+                raise ConfigError(f"{self.source}: observables: {name} is not defined for {self.settings.model}{hint}")
+            self._check_length(available[name])
             chosen.append(available[name])
         return tuple(chosen)
 
+    def _check_length(self, observable: Observable[Any]) -> None:
+        run = self.settings.run
+        for segment in (STATISTICS[name].segment for name in observable.needs):
+            if run.duration / run.dt < segment:
+                expected = f"at least {segment} steps run.dt = {run.dt}, the window of {observable.name}"
+                raise ConfigError(f"{self.source}: run.duration = {run.duration}, expected {expected}")
+
     def _check_figures(self) -> None:
         swept = [name for dimension in self.dimensions for name in (dimension.name, *dimension.parameters)]
-        axes = dict.fromkeys([*swept, *(o.dimension for o in self.observables if o.dimension)])
+        axes = dict.fromkeys([*swept, *(name for o in self.observables for name in o.dimensions)])
         shown = [observable.name for observable in self.observables]
         for name, figure in self.settings.figures.items():
             where = f"{self.source}: figures.{name}"
@@ -284,8 +301,10 @@ class Sweep:
                 min(LANES_PER_UNIT, run.n_replica - lane),
                 n_step,
                 self.statistics,
-                run.keep_state,
+                run.keep_state and PROTOCOLS[run.kind].resumable,
                 run.timeout,
+                Start(**run.start.model_dump()) if run.kind == "transient" else None,
+                run.n_replica,
             )
             for lane in range(0, run.n_replica, LANES_PER_UNIT)
         )

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 FIGURES = {
     "phase_diagram": "nessmap.figures.phase_diagram:draw",
     "cut": "nessmap.figures.cut:draw",
+    "terms": "nessmap.figures.terms:draw",
+    "refinement": "nessmap.figures.refinement:draw",
     "calibration": "nessmap.figures.calibration:draw",
     "collapse": "nessmap.figures.collapse:draw",
 }

@@ -11,9 +11,9 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from scipy import stats
 
-from nessmap.figures import colours, nearest, style, zscores
+from nessmap.figures import colours, style, zscores
 from nessmap.figures.axis import Array
-from nessmap.figures.selection import observables
+from nessmap.figures.selection import check_observables, observables
 
 CONFIDENCE = 0.999
 LIMIT, STEP = 5.0, 0.5
@@ -41,12 +41,9 @@ def samples(dataset: xr.Dataset, variables: Sequence[str] | None = None) -> list
     ValueError : an unknown observable, or one without z-scores.
     """
     known = observables(dataset)
+    check_observables("calibration", variables or [], known)
     found = []
     for name in known if variables is None else variables:
-        if name not in known:
-            raise ValueError(
-                f"calibration: variables: {name} is no observable of this phase diagram{nearest(name, known)}"
-            )
         if f"{name}_z" not in dataset:
             if variables is not None:
                 raise ValueError(f"calibration: variables: {name} has no z-scores: no theory is known for it")

@@ -10,7 +10,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.patheffects import Normal, Stroke, withStroke
 
 from nessmap.figures import style
-from nessmap.figures.axis import Array, Axis
+from nessmap.figures.axis import DECADES, Array, Axis, level_text
 from nessmap.figures.surfaces import Surface
 
 LABEL = 6.5  # size of the labels [pt]
@@ -31,10 +31,15 @@ class Label(NamedTuple):
 
 
 def contour_lines(field: Surface, level: float) -> list[Array]:
-    """Lines (n, 2) of equal value; zero by a theorem along a whole side is no contour."""
+    """Lines (n, 2) of equal value; zero by a theorem along a whole side is no contour.
+
+    From cell to cell a quantity of one sign is followed by its logarithm: a spectrum may fall by decades between two.
+    """
     if min(field.values.shape) < 2:
         return []
     values = np.where(field.values == 0, np.nan, field.values) if level == 0 else field.values
+    if not field.fine and level > 0 and not (values < 0).any():
+        values, level = np.log(np.where(values > 0, values, np.nan)), float(np.log(level))
     found = contour_generator(field.x, field.y, np.ma.masked_invalid(values)).lines(level)
     return [np.asarray(line, dtype=float) for line in found if isinstance(line, np.ndarray) and len(line) > 1]
 
@@ -119,15 +124,6 @@ def draw_contours(axes: Axes, contours: dict[float, list[Array]], walls: Sequenc
     return len(labels)
 
 
-def level_text(level: float) -> str:
-    """A contour level: 0.03, 10, $10^{-5}$."""
-    if level == 0 or 1e-3 <= abs(level) < 1e4:
-        return f"{level:g}".replace("-", "\N{MINUS SIGN}")
-    mantissa, exponent = f"{level:.1e}".split("e")
-    factor = "" if float(mantissa) == 1 else rf"{float(mantissa):g}\times "
-    return f"${factor}10^{{{int(exponent)}}}$"
-
-
 def nice_levels(fields: Sequence[Array], logarithmic: bool, limits: tuple[float, float], most: int = 7) -> list[float]:
     """Round levels: 1, 3, 10, ... inside the values, or equal steps inside the limits of the colours.
 
@@ -145,6 +141,7 @@ def nice_levels(fields: Sequence[Array], logarithmic: bool, limits: tuple[float,
         found = [float(f"{k * step:.6g}") for k in range(int(np.ceil(low / step)), int(np.floor(high / step)) + 1)]
         return [level for level in found if level != 0 or low < -1e-9 * high]
     low, high = np.quantile(finite, [0.02, 0.99])
+    low = max(low, limits[1] / 10**DECADES)
     first, last = int(np.floor(np.log10(low))), int(np.ceil(np.log10(high)))
     decades = np.log10(high / low)
     digits = (1, 2, 5) if decades < 1.3 else (1, 3) if decades < 3.5 else (1,)

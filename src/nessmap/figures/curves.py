@@ -5,15 +5,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
 from nessmap.figures import colours, style
-from nessmap.figures.axis import Array, Axis
+from nessmap.figures.axis import DECADES, Array, Axis
 from nessmap.figures.selection import EXACT_ZERO, OK, SHORT_RUN, UNSTABLE, Selection
 from nessmap.figures.zscores import usable
 
 Stretch = tuple[float, float]
+MARKER = 3.2  # [pt]
 
 
 class Curve(NamedTuple):
@@ -119,12 +119,19 @@ def look(index: int) -> dict[str, Any]:
     }
 
 
-def draw_points(axes: Axes, line: Curve, index: int, logarithmic: bool, shift: float = 0.0) -> int:
+def marker_size(x: Axis, room: float) -> float:
+    """Size that leaves neighbours along an axis of `room` inches apart [pt]."""
+    return float(np.clip(0.55 * 72 * room / len(x.centres), 1.8, MARKER))
+
+
+def draw_points(
+    axes: Axes, line: Curve, index: int, logarithmic: bool, shift: float = 0.0, size: float = MARKER
+) -> int:
     """Points with bars, open where the run was short; the number of upper limits.
 
     On a logarithmic scale a value within two standard errors of zero is an arrow down from estimate + 2 s.e.
     """
-    style_of = look(index)
+    style_of = look(index) | {"markersize": size}
     resolved = line.shown & ((line.value > 0) & ~(line.value < 2 * line.error) if logarithmic else True)
     places = line.x + shift
     for mask, face in ((resolved & ~line.short, style_of["color"]), (resolved & line.short, "white")):
@@ -139,7 +146,7 @@ def draw_points(axes: Axes, line: Curve, index: int, logarithmic: bool, shift: f
         axes.plot(
             places[arrows],
             limit[arrows],
-            **style_of | {"marker": 11, "linestyle": "none", "markersize": 3.6, "zorder": 3, "gid": "limits"},
+            **style_of | {"marker": 11, "linestyle": "none", "markersize": size + 0.4, "zorder": 3, "gid": "limits"},
         )
     return int(arrows.sum()) if logarithmic else 0
 
@@ -157,7 +164,7 @@ def draw_theory(axes: Axes, line: Curve, index: int, x: Axis, colour: str = "") 
     return True
 
 
-def draw_z(axes: Axes, line: Curve, index: int, limit: float, shift: float = 0.0) -> None:
+def draw_z(axes: Axes, line: Curve, index: int, limit: float, shift: float = 0.0, size: float = MARKER) -> None:
     """The z-scores, those beyond the limit on the frame."""
     style_of = look(index)
     seen = np.isfinite(line.z) & line.shown
@@ -168,7 +175,7 @@ def draw_z(axes: Axes, line: Curve, index: int, limit: float, shift: float = 0.0
                 line.x[mask] + shift,
                 z[mask],
                 linestyle="none",
-                markersize=2.8,
+                markersize=0.875 * size,
                 markerfacecolor=face,
                 clip_on=False,
                 gid="z",
@@ -180,6 +187,8 @@ def remark(lines: Sequence[Curve], logarithmic: bool) -> str:
     """Why the legend names a series that is not to be seen."""
     if all((line.status == UNSTABLE).all() for line in lines):
         return " (unstable)"
+    if not any(line.shown.any() or np.isfinite(line.theory).any() for line in lines):
+        return " (no value)"
     zero = [(line.flag[line.shown] == EXACT_ZERO).all() for line in lines if line.shown.any()]
     return " (exactly 0)" if logarithmic and zero and all(zero) else ""
 
@@ -192,7 +201,8 @@ def value_limits(curves: Sequence[Curve], logarithmic: bool) -> Stretch | None:
         ends = np.concatenate(
             [line.value - error, line.value + error, np.where(error > 0, line.value + 2 * error, np.nan)]
         )
-        points = ends[np.tile(line.shown, 3)] if logarithmic else ends[: 2 * len(error)][np.tile(line.shown, 2)]
+        drawn = line.shown & ~(logarithmic & (line.flag == EXACT_ZERO))
+        points = ends[np.tile(drawn, 3)] if logarithmic else ends[: 2 * len(error)][np.tile(drawn, 2)]
         if not line.shown.any() and np.isfinite(line.theory).any():
             points = np.nanquantile(line.theory, [0.0, 0.9])
         held += list(points[np.isfinite(points)])
@@ -202,6 +212,7 @@ def value_limits(curves: Sequence[Curve], logarithmic: bool) -> Stretch | None:
             (float(values.min()) for values in floor if len(values)),
             default=min((v for v in held if v > 0), default=0.0),
         )
+        smallest = max(smallest, max(held, default=0.0) / 10**DECADES)
         held = [float(np.log10(max(value, smallest / 3))) for value in held] if smallest > 0 else []
     if not held:
         return None
@@ -211,7 +222,18 @@ def value_limits(curves: Sequence[Curve], logarithmic: bool) -> Stretch | None:
     return (float(10**low), float(10**high)) if logarithmic else (low, high)
 
 
-def series_entries(texts: Sequence[str], curves: Sequence[Curve]) -> list[tuple[Line2D, str]]:
-    """Legend keys of the series: colour, marker, line."""
-    joined = {} if any(np.isfinite(curve.theory).any() for curve in curves) else {"linestyle": "none"}
-    return [(Line2D([], [], **look(i) | joined), text) for i, text in enumerate(texts)]
+def parted(curves: Sequence[Curve], level: float) -> bool:
+    """There is theory, or where none is known an estimate by three standard errors, on both sides of a level."""
+    bounds: list[Array] = []
+    for line in curves:
+        far = np.where(line.shown, 3 * np.nan_to_num(line.error), np.nan)
+        known = np.isfinite(line.theory).any()
+        bounds.append(np.stack([line.theory, line.theory] if known else [line.value + far, line.value - far]))
+    return any((low < level).any() for low, _ in bounds) and any((high > level).any() for _, high in bounds)
+
+
+def last_value(line: Curve) -> float:
+    """The height at which a curve ends: of its theory, else of its estimates."""
+    values = line.theory[np.isfinite(line.theory)]
+    values = values if len(values) else line.value[line.shown]
+    return float(values[-1]) if len(values) else np.nan

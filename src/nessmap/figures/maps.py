@@ -16,8 +16,8 @@ from matplotlib.ticker import FixedFormatter, FixedLocator, MaxNLocator, NullFor
 from numpy.typing import NDArray
 
 from nessmap.figures import colours, style
-from nessmap.figures.axis import Array, Axis
-from nessmap.figures.contours import BOUNDARY_RIM, THEORY_RIM, level_text
+from nessmap.figures.axis import DECADES, Array, Axis, level_text, log_ticks
+from nessmap.figures.contours import BOUNDARY_RIM, THEORY_RIM
 from nessmap.figures.selection import EXACT_ZERO, OK, SHORT_RUN, Selection
 
 Mask = NDArray[np.bool_]
@@ -94,7 +94,7 @@ def estimate_shades(signed: bool, maps: Sequence[Cells], scale: str, limits: Seq
         return None
     if scale == "log" or (scale == "auto" and not signed and len(resolved) and resolved.max() > 10 * resolved.min()):
         inside = resolved if len(resolved) else np.array([0.1, 1.0])
-        low, high = limits or (inside.min(), max(inside.max(), 1.01 * inside.min()))
+        low, high = limits or (max(inside.min(), inside.max() / 10**DECADES), max(inside.max(), 1.01 * inside.min()))
         return Shades(colours.batlow(), LogNorm(low, high), _extend(resolved, low, high), blank=True)
     low, high = limits or _robust(values, signed)
     return Shades(colours.vik() if signed else colours.batlow(), Normalize(low, high), _extend(values, low, high))
@@ -181,7 +181,7 @@ def colour_bar(figure: Figure, panels: Sequence[Axes], shades: Shades, label: st
     )
     bar.set_label(style.wrapped(label, height))
     if shades.logarithmic:
-        ticks = _log_ticks(*shades.limits, int(height / 0.3))
+        ticks = log_ticks(*shades.limits, int(height / 0.3))
         bar.ax.yaxis.set_major_locator(FixedLocator(ticks))
         bar.ax.yaxis.set_major_formatter(FixedFormatter([level_text(tick) for tick in ticks]))
         bar.ax.yaxis.set_minor_formatter(NullFormatter())
@@ -234,11 +234,3 @@ def _robust(values: Array, signed: bool) -> tuple[float, float]:
 def _extend(values: Array, low: float, high: float) -> str:
     below, above = bool((values < low).any()), bool((values > high).any())
     return {(False, False): "neither", (True, False): "min", (False, True): "max", (True, True): "both"}[below, above]
-
-
-def _log_ticks(low: float, high: float, most: int) -> list[float]:
-    decades = range(int(np.floor(np.log10(low))), int(np.ceil(np.log10(high))) + 1)
-    rungs = ((1, (1, 2, 5)), (1, (1, 3)), (1, (1,)), (2, (1,)), (3, (1,)), (5, (1,)))
-    ladders = [[float(f"{digit}e{k}") for k in decades[::every] for digit in digits] for every, digits in rungs]
-    inside = [[tick for tick in ladder if low * 0.999 <= tick <= high * 1.001] for ladder in ladders]
-    return next((ticks for ticks in inside if len(ticks) <= max(most, 3)), inside[-1])

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from nessmap.figures import colours, contours, maps, style, surfaces, zscores
-from nessmap.figures.selection import pick, select
+from nessmap.figures.selection import facets, note, select
 
 MOST_FACETS = 4
 ROW_HEIGHT = {1: 2.4, 2: 1.8, 3: 1.55, 4: 1.4}  # [inch]
@@ -49,9 +49,8 @@ def draw(
     with style.applied():
         chosen = select("phase_diagram", dataset, variable, {"x": x, "y": y, "facet": facet}, at)
         across, up = chosen.axis(x), None if y is None else chosen.axis(y)
-        picked = [] if facet is None else pick(chosen.dataset.sizes[facet], MOST_FACETS)
-        parts = [chosen.at(str(facet), i) for i in picked] or [chosen]
-        titles = [chosen.statement(str(facet), i) for i in picked] or [""]
+        rows = facets(chosen, facet, MOST_FACETS)
+        parts, titles, said = rows.parts, rows.titles, note(rows)
         cells = [maps.cells(part, x, y) for part in parts]
         theories = [surfaces.surface(part, f"{variable}_theory", across, up) for part in parts]
         rates = [surfaces.surface(part, "leading_rate", across, up) for part in parts]
@@ -67,11 +66,7 @@ def draw(
             fields = [theory.values for theory in theories if theory]
             levels = contours.nice_levels(fields, shades.logarithmic, shades.limits) if shades else ()
         room = (MAP_WIDTH, 0.55 if strip else ROW_HEIGHT[len(parts)])
-        some = chosen.part(facet, picked)
-        note = "; ".join(
-            [f"at {chosen.held}"] * bool(chosen.held) + [f"{some} of {facet}".replace("_", " ")] * bool(some)
-        )
-        figure, panels = _sheet(len(parts), beside is not None, room[1], note)
+        figure, panels = _sheet(len(parts), beside is not None, room[1], said)
         occurs: Counter[str] = Counter()
         lines = [
             {level: contours.contour_lines(theory, level) for level in levels} if theory else {} for theory in theories
@@ -108,12 +103,12 @@ def draw(
         return figure
 
 
-def _sheet(n_row: int, beside: bool, height: float, note: str) -> tuple[Figure, Any]:
+def _sheet(n_row: int, beside: bool, height: float, said: str) -> tuple[Figure, Any]:
     """The empty figure and its panels (row, column)."""
     total = n_row * (height + 0.27) + 0.72
-    figure = style.figure(style.DOUBLE if beside else style.SINGLE, total + (0.17 if note else 0))
-    if note:
-        figure.suptitle(style.wrapped(note, figure.get_figwidth() - 0.3, style.SMALL))
+    figure = style.figure(style.DOUBLE if beside else style.SINGLE, total + (0.17 if said else 0))
+    if said:
+        figure.suptitle(style.wrapped(said, figure.get_figwidth() - 0.3, style.SMALL))
     return figure, figure.subplots(n_row, 2 if beside else 1, sharex=True, sharey=True, squeeze=False)
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import xarray as xr
@@ -16,12 +16,17 @@ ESTIMATE, EXACT_ZERO, UNDEFINED = range(3)
 
 @dataclass(frozen=True)
 class Selection:
-    """An observable with every axis but those of the figure held at one value; `held` states which."""
+    """An observable with every axis but those of the figure held at one value; `statements` say which."""
 
     figure: str
     dataset: xr.Dataset
     variable: str
-    held: str
+    statements: tuple[str, ...]
+
+    @property
+    def held(self) -> str:
+        """`kernel shift $s$ = 0.5, ...`: every axis that is held."""
+        return ", ".join(self.statements)
 
     @property
     def simulated(self) -> bool:
@@ -95,12 +100,81 @@ class Selection:
         return style.value_text(self.dataset[name].values[index], str(self.dataset[name].attrs.get("units", "1")))
 
 
+class Facets(NamedTuple):
+    """A selection by the values of one axis; a single part without title where there is no such axis."""
+
+    parts: list[Selection]
+    titles: list[str]
+    statements: tuple[str, ...]  # what is held
+    some: str  # how many of the values are shown, where not all are
+
+
+def facets(chosen: Selection, facet: str | None, most: int) -> Facets:
+    """One part for each of at most `most` values of `facet`, evenly picked."""
+    if facet is None:
+        return Facets([chosen], [""], chosen.statements, "")
+    picked = pick(chosen.dataset.sizes[facet], most)
+    some = chosen.part(facet, picked)
+    titles = [chosen.statement(facet, i) for i in picked]
+    parts = [chosen.at(facet, i) for i in picked]
+    words = style.quantity({**chosen.dataset[facet].attrs, "symbol": ""}, facet)
+    return Facets(parts, titles, chosen.statements, f"{some} of {words}" if some else "")
+
+
+def note(*shown: Facets) -> str:
+    """What is held in a figure, and how many of the facets it shows; empty where there is nothing to say."""
+    held = ", ".join(dict.fromkeys(statement for part in shown for statement in part.statements))
+    return "; ".join(filter(None, [f"at {held}" if held else "", shown[0].some]))
+
+
 def observables(dataset: xr.Dataset) -> list[str]:
     """Names of the observables of a phase diagram, in the order of the store."""
     names = [str(name) for name in dataset.data_vars]
     stems = {name: name.removesuffix("_standard_error").removesuffix("_theory") for name in names}
     found = {stem for name, stem in stems.items() if stem != name}
     return list(dict.fromkeys(stem for name in names for stem in (name, stems[name]) if stem in found))
+
+
+def check_observables(figure: str, variables: Sequence[str], known: Sequence[str], most: int | None = None) -> None:
+    """ValueError for none, too many (colours), an unknown or a repeated observable."""
+    for name in variables:
+        if name not in known:
+            raise ValueError(
+                f"{figure}: variables: {name} is no observable of this phase diagram{nearest(name, known)}"
+            )
+        if list(variables).count(name) > 1:
+            raise ValueError(f"{figure}: variables: {name} is there twice; leave one out")
+    if most is not None and not 0 < len(variables) <= most:
+        raise ValueError(f"{figure}: variables has {len(variables)} observables, expected 1 to {most}, a colour each")
+
+
+def select_all(
+    figure: str,
+    dataset: xr.Dataset,
+    variables: Sequence[str],
+    axes: Mapping[str, str | None],
+    at: Mapping[str, object] | None = None,
+    most: int | None = None,
+) -> list[Selection]:
+    """Several observables over the same axes; `at` may name an axis that only some of them have.
+
+    Raises
+    ------
+    ValueError : as `select`, and for none, more than `most`, or a repeated observable.
+    """
+    check_observables(figure, variables, observables(dataset), most)
+    swept = {variable: _swept(dataset, variable) for variable in variables}
+    shared = {name for names in swept.values() for name in names}
+    return [
+        select(
+            figure,
+            dataset,
+            variable,
+            axes,
+            {name: value for name, value in (at or {}).items() if name in swept[variable] or name not in shared},
+        )
+        for variable in variables
+    ]
 
 
 def select(
@@ -155,7 +229,7 @@ def select(
         if name in dataset.coords and dataset.sizes[name] > 1:
             statements.append(style.statement(dataset[name].attrs, name, dataset[name].values[index]))
         dataset = dataset.isel({name: index})
-    return Selection(figure, dataset, variable, ", ".join(statements))
+    return Selection(figure, dataset, variable, tuple(statements))
 
 
 def pick(count: int, most: int) -> list[int]:

@@ -142,9 +142,9 @@ def label(attrs: Mapping[Any, Any], name: str, length: float = np.inf) -> str:
 
 
 def wrapped(text: str, length: float, size: float = TEXT) -> str:
-    """The text in lines no longer than `length` [inch], broken between words."""
+    """The text in lines no longer than `length` [inch], broken between words, not inside a formula or at `=`."""
     lines: list[str] = []
-    for word in text.split(" "):
+    for word in re.findall(r"(?: = |\$[^$]*\$|[^ $])+", text):
         if lines and inches(f"{lines[-1]} {word}", size) <= length:
             lines[-1] += f" {word}"
         else:
@@ -165,7 +165,7 @@ def value_text(value: object, units: str) -> str:
         return str(value)
     number = f"{float(value):.4g}".replace("-", "\N{MINUS SIGN}")  # type: ignore[arg-type]
     shown = "" if units == "length" else unit_text(units)
-    return f"{number} {shown}".strip()
+    return number + shown.replace("$1/", "$/") if shown.startswith("$1/") else f"{number} {shown}".strip()
 
 
 def statement(attrs: Mapping[Any, Any], name: str, value: object) -> str:
@@ -215,13 +215,8 @@ def legend(
     """One legend row outside the panels, broken into equal rows where it would be too wide."""
     if not entries:
         return
-    room = figure.get_figwidth() - 0.2
-    needed = [inches(text, SMALL) + 0.45 for _, text in entries]
-    columns = len(entries)
-    while columns > 1 and sum(max(column) for column in np.array_split(needed, columns)) > room:
-        columns -= 1
-    columns = -(-len(entries) // -(-len(entries) // columns))
-    figure.legend(
+    columns = legend_columns([text for _, text in entries], figure.get_figwidth())
+    drawn = figure.legend(
         [key for key, _ in entries],
         [text for _, text in entries],
         loc=place,
@@ -232,6 +227,16 @@ def legend(
         borderaxespad=0.2,
         **options,
     )
+    drawn.get_title().set_multialignment("center")
+
+
+def legend_columns(texts: Sequence[str], width: float) -> int:
+    """In how many columns a legend of these texts fits on a page of `width` [inch]."""
+    needed = [max(inches(line, SMALL) for line in text.split("\n")) + 0.45 for text in texts]
+    columns = len(texts)
+    while columns > 1 and sum(max(column) for column in np.array_split(needed, columns)) > width - 0.2:
+        columns -= 1
+    return -(-len(texts) // -(-len(texts) // columns))
 
 
 def say(axes: Axes, text: str) -> None:

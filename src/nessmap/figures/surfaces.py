@@ -15,6 +15,7 @@ class Surface(NamedTuple):
     x: Array
     y: Array
     values: Array
+    fine: bool = True  # points between the cells, close enough to be joined linearly
 
 
 def surface(chosen: Selection, stem: str, x: Axis, y: Axis | None) -> Surface | None:
@@ -44,7 +45,7 @@ def surface(chosen: Selection, stem: str, x: Axis, y: Axis | None) -> Surface | 
     if not x.continuous:
         x_fine, transposed = _steps(x, values.T)
         values = transposed.T
-    return Surface(x_fine, y_fine, values)
+    return Surface(x_fine, y_fine, values, fine=rows is not None or columns is not None)
 
 
 def _steps(axis: Axis, values: Array) -> tuple[Array, Array]:

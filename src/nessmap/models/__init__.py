@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from nessmap.model import Model
 from nessmap.models.amari_field import AmariField
+from nessmap.models.coloured_field import ColouredField
 from nessmap.models.excitatory_inhibitory_field import ExcitatoryInhibitoryField
+from nessmap.models.heterogeneous_field import HeterogeneousField
 from nessmap.models.linear_langevin import LinearLangevin
+from nessmap.models.pinned_bump import PinnedBump
 
 MODELS: dict[str, type[Model]] = {
     "amari_field": AmariField,
+    "heterogeneous_field": HeterogeneousField,
+    "pinned_bump": PinnedBump,
+    "coloured_field": ColouredField,
     "excitatory_inhibitory_field": ExcitatoryInhibitoryField,
     "linear_langevin": LinearLangevin,
 }

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Callable, Collection, Mapping
 from functools import cached_property
 
 import numpy as np
 
-from nessmap.model import Array, Prediction, Stability, Stepper
-from nessmap.models.linear import Indices, LinearModel
-from nessmap.theory import blocks
+from nessmap.model import Array, Prediction, Run, Stability, Stepper
+from nessmap.models.linear import Fit, Indices, LinearModel, fit_of, log_determinant
+from nessmap.theory import blocks, gaussian, relaxation
 
 
 class BlockModel(LinearModel):
@@ -56,6 +57,10 @@ class BlockModel(LinearModel):
     def correlated_pairs(self) -> tuple[Indices, Indices]:
         first, second = np.triu_indices(self.members.shape[1])
         return self.members[:, first].ravel(), self.members[:, second].ravel()
+
+    @cached_property
+    def block_system(self) -> tuple[Array, Array]:
+        return self.block_drift, self.block_diffusion
 
     @cached_property
     def block_covariance(self) -> Array:
@@ -122,6 +127,28 @@ class BlockModel(LinearModel):
         matrices[..., first[apart], second[apart]] = backward
         return matrices
 
+    def log_determinant(self, moments: Array) -> Array:
+        return np.asarray(log_determinant(self.block_moments(moments)).sum(axis=-1))
+
+    def fit(self, means: Mapping[str, Array], dt: float) -> Fit:
+        covariance = self.block_moments(means["covariance"])
+        return fit_of(covariance, self.block_lagged_moments(means["lagged_covariance"]), dt)
+
+    def balance_of(self, means: Array, moments: Array, share: Array, run: Run) -> relaxation.Balance:
+        mean = means[..., self.members]
+        covariance = self.block_moments(moments) - mean[..., :, None] * mean[..., None, :]
+        balance = relaxation.balance(self.block_drift, self.block_diffusion, mean, covariance)
+        return relaxation.Balance(*(values.sum(axis=-1) for values in balance))
+
+    def relaxing_balance(self, run: Run) -> relaxation.Balance:
+        start = run.start.variance * np.eye(self.members.shape[1])
+        own_mean, own_start = self.initial_mean(run.start)[self.members], np.broadcast_to(start, self.block_drift.shape)
+        mean, covariance = relaxation.relaxing_moments(
+            self.block_drift, self.block_diffusion, own_mean, own_start, run.times
+        )
+        balance = relaxation.balance(self.block_drift, self.block_diffusion, mean, covariance)
+        return relaxation.Balance(*(values.sum(axis=-1) for values in balance))
+
     def covariance_of(self, moments: Array) -> Array:
         matrices = self.block_moments(moments)
         whole = np.zeros((*moments.shape[:-1], self.n_dim, self.n_dim))
@@ -143,23 +170,33 @@ class BlockModel(LinearModel):
     def kind_of(self, block: int, oscillates: bool) -> tuple[str, float]:
         """Kind and wavenumber of an instability that starts in a block."""
 
-    def theory(self) -> dict[str, Prediction]:
+    def predictions(self) -> dict[str, Callable[[], Array | float]]:
         drift, diffusion, covariance = self.block_drift, self.block_diffusion, self.block_covariance
-        rate = float(blocks.entropy_production_rate(drift, diffusion).sum())
         a, b = self.sides
-        values = {
-            "entropy_production_rate": rate,
-            "entropy_production_rate_path": rate,
-            "site_variance": float(np.trace(covariance, axis1=1, axis2=2).sum() / self.n_dim),
-            "mutual_information": float(blocks.mutual_information(covariance, a, b).sum()),
-            "transfer_entropy_rate": float(blocks.transfer_entropy_rate(drift, diffusion, a[0], b[0]).sum()),
-            "transfer_entropy_rate_back": float(blocks.transfer_entropy_rate(drift, diffusion, b[0], a[0]).sum()),
-            "information_flow": float(blocks.information_flow(drift, covariance, a, b).sum()),
-            "entropy_production_rate_first": float(
-                blocks.local_entropy_production(drift, covariance, diffusion, a).sum()
-            ),
-            "entropy_production_rate_second": float(
-                blocks.local_entropy_production(drift, covariance, diffusion, b).sum()
-            ),
+
+        def flow(side: list[int], other: list[int]) -> float:
+            return float(blocks.information_flow(drift, covariance, side, other).sum())
+
+        def local(side: list[int]) -> float:
+            return float(blocks.local_entropy_production(drift, covariance, diffusion, side).sum())
+
+        def bound() -> float:
+            rates = [gaussian.entropy_production_variance_rate(*block) for block in zip(drift, diffusion, strict=True)]
+            rate = float(blocks.entropy_production_rate(drift, diffusion).sum())
+            return 2 * rate**2 / sum(rates) if rate else 0.0
+
+        return {
+            **super().predictions(),
+            "entropy_production_rate": lambda: float(blocks.entropy_production_rate(drift, diffusion).sum()),
+            "entropy_production_bound": bound,
+            "site_variance": lambda: float(np.trace(covariance, axis1=1, axis2=2).sum() / self.n_dim),
+            "mutual_information": lambda: float(blocks.mutual_information(covariance, a, b).sum()),
+            "information_flow": lambda: flow(a, b),
+            "entropy_production_rate_first": lambda: local(a),
+            "entropy_production_rate_second": lambda: local(b),
+            "entropy_flow_first": lambda: local(a) + flow(a, b),
+            "entropy_flow_second": lambda: local(b) + flow(b, a),
         }
-        return {name: Prediction(value, "exact", "docs/theory.md, sums over modes") for name, value in values.items()}
+
+    def theory(self, wanted: Collection[str] | None = None) -> dict[str, Prediction]:
+        return self.as_predictions(wanted, "docs/theory.md, sums over modes")

@@ -17,7 +17,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from nessmap.model import Array, parameter
+from nessmap.model import Array, Start, parameter
 from nessmap.models.block_model import BlockModel
 from nessmap.models.linear import Indices
 from nessmap.theory import spatial
@@ -104,6 +104,17 @@ class ExcitatoryInhibitoryField(BlockModel):
             self.inhibitory_noise / (spacing * self.inhibitory_time**2),
         ]
         return np.broadcast_to(np.diag(white), (self.n_site, 2, 2)).copy()
+
+    @property
+    def uncoupled_log_determinant(self) -> float:
+        """ln det of the covariance that the same noise makes without coupling, d tau per coordinate."""
+        times = np.array([self.excitatory_time, self.inhibitory_time])
+        return float(np.log(np.diagonal(self.block_diffusion, axis1=1, axis2=2) * times).sum())
+
+    def initial_mean(self, start: Start) -> Array:
+        mean = np.zeros((2, self.n_site))
+        mean[:, 0], mean[:, 1] = np.sqrt(self.n_site) * start.mean, np.sqrt(self.n_site / 2) * start.wave
+        return mean.ravel()
 
     def kind_of(self, block: int, oscillates: bool) -> tuple[str, float]:
         mode = int(self._mode_of[block])

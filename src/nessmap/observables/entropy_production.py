@@ -2,7 +2,8 @@
 
 The local mean is a linear functional of equal-time covariances: no dt bias under exact sampling and the smaller variance,
 but blind to the currents. The path sum is a functional of the lagged covariance: it sees the currents actually simulated
-and is biased by about -gamma dt, so it is compared with its exact mean at this dt. Both treat all coordinates as even.
+and is biased by about -gamma dt, so it is compared with its exact mean at this dt. A third estimate is fitted: a linear model
+is read off both covariances, and nothing is assumed of its drift and noise. All treat all coordinates as even.
 """
 
 from __future__ import annotations
@@ -12,46 +13,70 @@ from typing import ClassVar
 
 import numpy as np
 
-from nessmap.model import Array, Prediction
-from nessmap.models.amari_field import AmariField
+from nessmap.model import Array, Model, Prediction, Run
+from nessmap.models.fourier_field import FourierField
 from nessmap.models.linear import LinearModel
 from nessmap.observables.observable import Observable
 from nessmap.observables.per_wavenumber import PerWavenumber
+from nessmap.theory import blocks
 
 
-class EntropyProductionRate(Observable[LinearModel]):
+class _AllEven(Observable[LinearModel]):
+    """Has a meaning where every coordinate is even under time reversal: there is one entropy production rate."""
+
+    model_class: ClassVar[type] = LinearModel
+
+    @classmethod
+    def defined_for(cls, model: type[Model]) -> bool:
+        return issubclass(model, LinearModel) and model.all_even
+
+
+class EntropyProductionRate(_AllEven):
     """Local mean <x^T sym(M_a^T A) x>, M_a the antisymmetric part of D^-1 A; docs/theory.md, "Two estimators"."""
 
     name: ClassVar[str] = "entropy_production_rate"
-    model_class: ClassVar[type] = LinearModel
     long_name: ClassVar[str] = "entropy production rate"
     symbol: ClassVar[str] = r"\dot\Sigma"
     units: ClassVar[str] = "k_B / time"
     source: ClassVar[str] = "local mean; docs/theory.md; Godreche & Luck, J. Phys. A 52, 035002 (2019)"
     needs: ClassVar[tuple[str, ...]] = ("covariance",)
 
-    def finalize(self, model: LinearModel, dt: float, means: Mapping[str, Array]) -> Array:
+    def finalize(self, model: LinearModel, run: Run, means: Mapping[str, Array]) -> Array:
         return np.asarray(means["covariance"] @ model.local_mean_weights)
 
 
-class EntropyProductionRatePath(Observable[LinearModel]):
+class EntropyProductionRatePath(_AllEven):
     """Path sum of M_a-weighted Stratonovich increments, exact differential removed, per unit time."""
 
     name: ClassVar[str] = "entropy_production_rate_path"
-    model_class: ClassVar[type] = LinearModel
     long_name: ClassVar[str] = "entropy production rate along paths"
     symbol: ClassVar[str] = r"\dot\Sigma_\mathrm{path}"
     units: ClassVar[str] = "k_B / time"
     source: ClassVar[str] = "Stratonovich path sum; docs/theory.md; Seifert, Rep. Prog. Phys. 75, 126001 (2012)"
     needs: ClassVar[tuple[str, ...]] = ("lagged_covariance",)
 
-    def finalize(self, model: LinearModel, dt: float, means: Mapping[str, Array]) -> Array:
-        return np.asarray(means["lagged_covariance"] @ model.path_weights / dt)
+    def finalize(self, model: LinearModel, run: Run, means: Mapping[str, Array]) -> Array:
+        return np.asarray(means["lagged_covariance"] @ model.path_weights / run.dt)
 
-    def expected(self, model: LinearModel, dt: float, theory: Mapping[str, Prediction]) -> Prediction | None:
+    def expected(self, model: LinearModel, run: Run, predictions: Mapping[str, Prediction]) -> Prediction | None:
         return Prediction(
-            model.path_entropy_production_rate(dt), "exact", "mean of the path sum at this dt; docs/theory.md"
+            model.path_entropy_production_rate(run.dt), "exact", "mean of the path sum at this dt; docs/theory.md"
         )
+
+
+class EntropyProductionRateFitted(_AllEven):
+    """tr(D^-1 A Q) of the drift and diffusion that covariance and lagged covariance imply."""
+
+    name: ClassVar[str] = "entropy_production_rate_fitted"
+    long_name: ClassVar[str] = "fitted entropy production rate"
+    symbol: ClassVar[str] = r"\dot\Sigma_\mathrm{fit}"
+    units: ClassVar[str] = "k_B / time"
+    source: ClassVar[str] = "fit of drift and diffusion; docs/theory.md (7), (52)"
+    needs: ClassVar[tuple[str, ...]] = ("covariance", "lagged_covariance")
+
+    def finalize(self, model: LinearModel, run: Run, means: Mapping[str, Array]) -> Array:
+        fit = model.fit(means, run.dt)
+        return np.asarray(blocks.fitted_entropy_production_rate(fit.drift, fit.covariance).sum(axis=-1))
 
 
 class EntropyProductionPerMode(PerWavenumber):
@@ -64,6 +89,6 @@ class EntropyProductionPerMode(PerWavenumber):
     source: ClassVar[str] = "local mean; docs/theory.md (45)"
     needs: ClassVar[tuple[str, ...]] = ("covariance",)
 
-    def finalize(self, model: AmariField, dt: float, means: Mapping[str, Array]) -> Array:
+    def finalize(self, model: FourierField, run: Run, means: Mapping[str, Array]) -> Array:
         weighted = means["covariance"] * model.local_mean_weights
-        return model.mode_power(weighted) * model.mode_multiplicity
+        return model.shell_sums(model.mode_power(weighted))

@@ -1,4 +1,4 @@
-"""How strongly a field fluctuates, in all and per wavenumber."""
+"""How strongly a field fluctuates: per site, per wavenumber, and how far coupling changes its entropy."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from nessmap.model import Array
-from nessmap.models.amari_field import AmariField
+from nessmap.model import Array, Model, Prediction, Run
+from nessmap.models.fourier_field import FourierField
 from nessmap.models.linear import LinearModel
 from nessmap.observables.observable import Observable
 from nessmap.observables.per_wavenumber import PerWavenumber
@@ -25,7 +25,7 @@ class SiteVariance(Observable[LinearModel]):
     source: ClassVar[str] = "docs/theory.md, stationary state"
     needs: ClassVar[tuple[str, ...]] = ("covariance",)
 
-    def finalize(self, model: LinearModel, dt: float, means: Mapping[str, Array]) -> Array:
+    def finalize(self, model: LinearModel, run: Run, means: Mapping[str, Array]) -> Array:
         first, second = model.correlated_pairs
         return np.asarray(means["covariance"][..., first == second].sum(axis=-1) / model.n_dim)
 
@@ -40,5 +40,31 @@ class StructureFactor(PerWavenumber):
     source: ClassVar[str] = "docs/theory.md, ring field"
     needs: ClassVar[tuple[str, ...]] = ("covariance",)
 
-    def finalize(self, model: AmariField, dt: float, means: Mapping[str, Array]) -> Array:
-        return model.mode_power(means["covariance"])
+    def finalize(self, model: FourierField, run: Run, means: Mapping[str, Array]) -> Array:
+        return model.shell_means(model.mode_power(means["covariance"]))
+
+
+class EntropyRelativeToUncoupled(Observable[LinearModel]):
+    """(1/2) ln(det S / det S_uncoupled): what coupling adds to the field's Shannon entropy; free of the grid's n ln dx."""
+
+    name: ClassVar[str] = "entropy_relative_to_uncoupled"
+    model_class: ClassVar[type] = LinearModel
+    long_name: ClassVar[str] = "entropy relative to the uncoupled field"
+    symbol: ClassVar[str] = r"h - h_0"
+    units: ClassVar[str] = "nat"
+    source: ClassVar[str] = "docs/theory.md (17); the uncoupled field has the same noise and no kernel"
+    needs: ClassVar[tuple[str, ...]] = ("covariance",)
+    signed: ClassVar[bool] = True
+
+    @classmethod
+    def defined_for(cls, model: type[Model]) -> bool:
+        return issubclass(model, cls.model_class) and hasattr(model, "uncoupled_log_determinant")
+
+    def finalize(self, model: LinearModel, run: Run, means: Mapping[str, Array]) -> Array:
+        reference: float = model.uncoupled_log_determinant  # type: ignore[attr-defined]  # defined_for has asked
+        return (model.log_determinant(means["covariance"]) - reference) / 2
+
+    def theory(self, model: LinearModel, run: Run, predictions: Mapping[str, Prediction]) -> Prediction | None:
+        first, second = model.correlated_pairs
+        covariance = {"covariance": model.stationary_covariance[first, second]}
+        return Prediction(float(self.finalize(model, run, covariance)), "exact", self.source)

@@ -1,6 +1,6 @@
 """Who learns about whom, and what it costs each: information flow, transfer entropy and local entropy production, from data.
 
-All four are fitted estimates: covariance and lagged covariance give a drift by the logarithm of the regression matrix and a
+All are fitted estimates: covariance and lagged covariance give a drift by the logarithm of the regression matrix and a
 diffusion by stationarity; the formula follows. Sampled exactly, such a fit has no bias in dt; the bias of a finite sample is
 removed by the jackknife. "First" and "second" are the sides of the model's partition. Horowitz & Esposito, Phys. Rev. X 4,
 031015 (2014); docs/theory.md, "Information".
@@ -14,29 +14,27 @@ from typing import ClassVar
 
 import numpy as np
 
-from nessmap.model import Array
-from nessmap.models.block_model import BlockModel
+from nessmap.model import Array, Run
+from nessmap.models.linear import Fit, LinearModel
 from nessmap.observables.observable import Observable
 from nessmap.theory import blocks
 
 
-class _Fitted(Observable[BlockModel]):
+class _Fitted(Observable[LinearModel]):
     """An observable of the fitted drift, diffusion and covariance of every block, summed over blocks."""
 
-    model_class: ClassVar[type] = BlockModel
+    model_class: ClassVar[type] = LinearModel
     needs: ClassVar[tuple[str, ...]] = ("covariance", "lagged_covariance")
+    of_a_side: ClassVar[bool] = True  # belongs to one side, which common noise forbids
 
-    def finalize(self, model: BlockModel, dt: float, means: Mapping[str, Array]) -> Array:
-        covariance = model.block_moments(means["covariance"])
-        drift = blocks.fitted_drift(covariance, model.block_lagged_moments(means["lagged_covariance"]), dt)
-        diffusion = blocks.implied_diffusion(drift, covariance)
-        # a run of few correlation times may imply a negative diffusion: no number is better than a wrong one
-        impossible = np.any(np.diagonal(diffusion, axis1=-2, axis2=-1) <= 0, axis=-1)
-        diffusion = np.where(np.asarray(impossible)[..., None, None], np.nan, diffusion)
-        return np.asarray(self.per_block(model, drift, diffusion, covariance).sum(axis=-1))
+    def finalize(self, model: LinearModel, run: Run, means: Mapping[str, Array]) -> Array:
+        if not model.whole_partition or (self.of_a_side and not model.bipartite):
+            return np.full(means["covariance"].shape[:-1], np.nan)
+        fit = model.sided_fit(means, run.dt)
+        return np.asarray(self.per_block(fit, *model.sides).sum(axis=-1))
 
     @abstractmethod
-    def per_block(self, model: BlockModel, drift: Array, diffusion: Array, covariance: Array) -> Array:
+    def per_block(self, fit: Fit, first: list[int], second: list[int]) -> Array:
         """The observable of each block, (..., n_block)."""
 
 
@@ -50,8 +48,8 @@ class InformationFlow(_Fitted):
     source: ClassVar[str] = "docs/theory.md (24); Horowitz & Esposito, Phys. Rev. X 4, 031015 (2014)"
     signed: ClassVar[bool] = True
 
-    def per_block(self, model: BlockModel, drift: Array, diffusion: Array, covariance: Array) -> Array:
-        return blocks.information_flow(drift, covariance, *model.sides)
+    def per_block(self, fit: Fit, first: list[int], second: list[int]) -> Array:
+        return blocks.information_flow(fit.drift, fit.covariance, first, second)
 
 
 class LocalEntropyProduction(_Fitted):
@@ -64,8 +62,8 @@ class LocalEntropyProduction(_Fitted):
     source: ClassVar[str] = "docs/theory.md (26); Horowitz & Esposito, Phys. Rev. X 4, 031015 (2014)"
     side: ClassVar[int] = 0
 
-    def per_block(self, model: BlockModel, drift: Array, diffusion: Array, covariance: Array) -> Array:
-        return blocks.local_entropy_production(drift, covariance, diffusion, model.sides[self.side])
+    def per_block(self, fit: Fit, first: list[int], second: list[int]) -> Array:
+        return blocks.local_entropy_production(fit.drift, fit.covariance, fit.diffusion, (first, second)[self.side])
 
 
 class SecondLocalEntropyProduction(LocalEntropyProduction):
@@ -77,8 +75,34 @@ class SecondLocalEntropyProduction(LocalEntropyProduction):
     side: ClassVar[int] = 1
 
 
+class EntropyFlow(_Fitted):
+    """tr[D_aa^-1 (A S A^T)_aa] + tr A_aa: what the first side gives to its reservoir, at least what it learns."""
+
+    name: ClassVar[str] = "entropy_flow_first"
+    long_name: ClassVar[str] = "entropy flow from the {first} side to its reservoir"
+    symbol: ClassVar[str] = r"\Phi_1"
+    units: ClassVar[str] = "k_B / time"
+    source: ClassVar[str] = "docs/theory.md (27); Horowitz & Esposito, Phys. Rev. X 4, 031015 (2014)"
+    signed: ClassVar[bool] = True
+    side: ClassVar[int] = 0
+
+    def per_block(self, fit: Fit, first: list[int], second: list[int]) -> Array:
+        own, other = (first, second) if self.side == 0 else (second, first)
+        flow = blocks.information_flow(fit.drift, fit.covariance, own, other)
+        return blocks.local_entropy_production(fit.drift, fit.covariance, fit.diffusion, own) + flow
+
+
+class SecondEntropyFlow(EntropyFlow):
+    """The same of the second side."""
+
+    name: ClassVar[str] = "entropy_flow_second"
+    long_name: ClassVar[str] = "entropy flow from the {second} side to its reservoir"
+    symbol: ClassVar[str] = r"\Phi_2"
+    side: ClassVar[int] = 1
+
+
 class TransferEntropyRate(_Fitted):
-    """Rate at which the first side's past predicts the second side beyond its own past: blocks of two coordinates."""
+    """Rate at which the first side's past predicts the second side beyond its own past."""
 
     name: ClassVar[str] = "transfer_entropy_rate"
     long_name: ClassVar[str] = "transfer entropy rate from the {first} to the {second} side"
@@ -86,11 +110,11 @@ class TransferEntropyRate(_Fitted):
     units: ClassVar[str] = "nat / time"
     source: ClassVar[str] = "docs/theory.md (28), (29)"
     forward: ClassVar[bool] = True
+    of_a_side: ClassVar[bool] = False
 
-    def per_block(self, model: BlockModel, drift: Array, diffusion: Array, covariance: Array) -> Array:
-        (first,), (second,) = model.sides
+    def per_block(self, fit: Fit, first: list[int], second: list[int]) -> Array:
         source, target = (first, second) if self.forward else (second, first)
-        return blocks.transfer_entropy_rate(drift, diffusion, source, target)
+        return blocks.transfer_entropy_rate(fit.drift, fit.diffusion, source, target)
 
 
 class TransferEntropyRateBack(TransferEntropyRate):

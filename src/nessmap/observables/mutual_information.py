@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
-from nessmap.model import Array
+from nessmap.model import Array, Run
 from nessmap.models.linear import LinearModel
 from nessmap.observables.observable import Observable
 
@@ -23,5 +23,5 @@ class MutualInformation(Observable[LinearModel]):
     )
     needs: ClassVar[tuple[str, ...]] = ("covariance",)
 
-    def finalize(self, model: LinearModel, dt: float, means: Mapping[str, Array]) -> Array:
+    def finalize(self, model: LinearModel, run: Run, means: Mapping[str, Array]) -> Array:
         return model.mutual_information(model.covariance_of(means["covariance"]))

@@ -6,24 +6,25 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import ClassVar, Generic, TypeVar
 
-from nessmap.model import Array, Model, Prediction
+from nessmap.model import Array, Model, Prediction, Run
 
 ModelT = TypeVar("ModelT", bound=Model)
 
 
 class Observable(ABC, Generic[ModelT]):
-    """A number (or a vector over `dimension`) per point of a model of class `model_class` or below it."""
+    """A number (or an array over `dimensions`) per point of a model of class `model_class` or below it."""
 
     name: ClassVar[str]
     model_class: ClassVar[type]
+    protocol: ClassVar[str] = "stationary"  # what the run must be
     long_name: ClassVar[str]  # {first} and {second} stand for the sides of the model's partition
     symbol: ClassVar[str]
     units: ClassVar[str]
     source: ClassVar[str]
     needs: ClassVar[tuple[str, ...]]
     signed: ClassVar[bool] = False  # may the true value be negative? decides the colour map
-    dimension: ClassVar[str | None] = None  # an extra dimension the observable owns
-    coordinate_attributes: ClassVar[Mapping[str, str]] = {}
+    # extra dimensions that the observable owns, with their attributes
+    dimensions: ClassVar[Mapping[str, Mapping[str, str]]] = {}
 
     @classmethod
     def defined_for(cls, model: type[Model]) -> bool:
@@ -31,13 +32,20 @@ class Observable(ABC, Generic[ModelT]):
         return issubclass(model, cls.model_class)
 
     @abstractmethod
-    def finalize(self, model: ModelT, dt: float, means: Mapping[str, Array]) -> Array:
-        """The plug-in value from time averages {statistic: (..., n)}, vectorised over leading axes."""
+    def finalize(self, model: ModelT, run: Run, means: Mapping[str, Array]) -> Array:
+        """The plug-in value from averages {statistic: (..., n)}, vectorised over leading axes.
 
-    def expected(self, model: ModelT, dt: float, theory: Mapping[str, Prediction]) -> Prediction | None:
+        means["share"] (...) is the share of the lanes that each average is of.
+        """
+
+    def theory(self, model: ModelT, run: Run, predictions: Mapping[str, Prediction]) -> Prediction | None:
+        """The continuum value; an observable whose value depends on the run, not on the model alone, overrides it."""
+        return predictions.get(self.name)
+
+    def expected(self, model: ModelT, run: Run, predictions: Mapping[str, Prediction]) -> Prediction | None:
         """The mean of this estimator at this dt; the continuum value where it has no bias, None where nothing is known."""
-        return theory.get(self.name)
+        return self.theory(model, run, predictions)
 
-    def coordinate(self, model: ModelT) -> Array:
-        """Values of `dimension` for this model."""
-        raise LookupError(f"{self.name} has no dimension of its own")
+    def coordinates(self, model: ModelT, run: Run) -> tuple[Array, ...]:
+        """Values along each of `dimensions` for this model and run."""
+        return ()

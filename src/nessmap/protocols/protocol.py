@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import ClassVar, NamedTuple
 
-from nessmap.model import Array, Block, Model
+from nessmap.model import Array, Block, Model, Run
 
 # A block of trajectory should stay in a core's L2 cache: 8192 numbers a step allow 10 steps in 0.7 MB.
 _NUMBERS_PER_BLOCK = 81920
@@ -21,20 +21,31 @@ class State(NamedTuple):
 
 
 class Protocol(ABC):
-    """One unit of work bound to a model, a step, a random stream and a range of lanes."""
+    """One unit of work bound to a model, a run, a random stream and a range of lanes."""
 
     name: ClassVar[str]
     version: ClassVar[int]
     unit: ClassVar[str]  # what is statistically independent: a lane, or a group of them
+    resumable: ClassVar[bool] = True  # does a longer run prolong a shorter one?
 
-    def __init__(self, model: Model, dt: float, key: int, first_lane: int, n_lane: int) -> None:
-        self.model, self.dt, self.key = model, dt, key
+    def __init__(self, model: Model, run: Run, key: int, first_lane: int, n_lane: int) -> None:
+        self.model, self.run, self.key = model, run, key
         self.first_lane, self.n_lane = first_lane, n_lane
 
     @staticmethod
     def steps_per_block(n_dim: int) -> int:
         """Steps that are summed together. Sums depend on it to the last bit, so it may depend on the model alone."""
         return next((n for n in _BLOCK_LENGTHS if n * n_dim * LANES_PER_UNIT <= _NUMBERS_PER_BLOCK), 1)
+
+    @classmethod
+    def step_unit(cls, n_dim: int) -> int:
+        """Runs are rounded up to multiples of this many steps."""
+        return cls.steps_per_block(n_dim)
+
+    @classmethod
+    def n_independent(cls, n_lane: int, duration: float, leading_rate: float) -> float:
+        """Independent samples of the slowest mode: correlation times, all lanes together."""
+        return n_lane * duration * -leading_rate
 
     @abstractmethod
     def start(self) -> State:

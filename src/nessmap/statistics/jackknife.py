@@ -28,7 +28,8 @@ def jackknife(function: Callable[[Mapping[str, Array]], Array], group_means: Map
 
     Parameters
     ----------
-    function : maps {name: (..., n)} to (...) or (..., m); vectorised over leading axes.
+    function : maps {name: (..., n)} to (...) or (..., m); vectorised over leading axes. "share" (...) is the share of the
+        data that each sample holds.
     group_means : {name: (n, G)} means of G groups of equal weight.
 
     >>> groups = {"x": np.array([[1.0, 2.0, 3.0, 4.0]])}
@@ -42,6 +43,7 @@ def jackknife(function: Callable[[Mapping[str, Array]], Array], group_means: Map
         total = means.sum(axis=-1)
         without = (total[None] - np.moveaxis(means, -1, 0)) / (n_group - 1)
         samples[name] = np.concatenate([total[None] / n_group, without])
+    samples["share"] = np.array([1.0] + [1 - 1 / n_group] * n_group)
     values = function(samples)
     full, without = values[0], values[1:]
     centre = without.mean(axis=0)

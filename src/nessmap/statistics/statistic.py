@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import ClassVar, Generic, TypeVar
 
-from nessmap.model import Array, Block, Model
+from nessmap.model import Array, Block, Model, Run
 
 N_GROUP = 16  # group = lane mod 16; errors have 15 degrees of freedom
 
@@ -18,11 +18,18 @@ class Statistic(ABC, Generic[ModelT]):
 
     name: ClassVar[str]
     version: ClassVar[int]
+    segment: ClassVar[int] = (
+        0  # steps that it must see in one piece, a multiple of every block length; 0: any block will do
+    )
 
     @abstractmethod
     def zero(self, model: ModelT) -> Array:
-        """The empty sum, (..., 16)."""
+        """The empty sum, (n, 16)."""
 
     @abstractmethod
     def accumulate(self, sums: Array, model: ModelT, block: Block) -> None:
-        """Add a block, n_step terms per lane, to sums in place."""
+        """Add a block (or a segment) to sums in place."""
+
+    def n_term(self, run: Run) -> int:
+        """How many terms of each lane a whole run adds: what sums are divided by."""
+        return run.n_step // self.segment if self.segment else run.n_step

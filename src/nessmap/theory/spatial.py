@@ -115,3 +115,13 @@ def noise_spectrum(shape: str, correlation_length: float, n_site: int, length: f
     n_alias = int(np.ceil(9 / (correlation_length * band))) + 1
     aliases = k[:, None] + band * np.arange(-n_alias, n_alias + 1)
     return np.asarray(np.exp(-0.5 * (aliases * correlation_length) ** 2).sum(axis=1) / dx)
+
+
+def circulant(values: Array) -> Array:
+    """Matrices (..., n, n) whose entry (i, j) is values[..., (i - j) mod n].
+
+    >>> circulant(np.array([1.0, 2.0, 3.0])).tolist()
+    [[1.0, 3.0, 2.0], [2.0, 1.0, 3.0], [3.0, 2.0, 1.0]]
+    """
+    site = np.arange(values.shape[-1])
+    return np.asarray(values[..., (site[:, None] - site[None, :]) % len(site)])

@@ -1,0 +1,40 @@
+"""Moments at the times that a relaxation keeps."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+
+from nessmap.model import N_TIME, Array, Block, Run
+from nessmap.models.linear import LinearModel
+from nessmap.statistics.statistic import N_GROUP, Statistic
+
+
+class RelaxingMoments(Statistic[LinearModel]):
+    """At each kept time the sum of x_i, then that of x_i x_j over correlated_pairs, (n_time * (n_dim + n_pair), 16)."""
+
+    name: ClassVar[str] = "relaxing_moments"
+    version: ClassVar[int] = 1
+
+    def zero(self, model: LinearModel) -> Array:
+        return np.zeros((N_TIME * (model.n_dim + len(model.correlated_pairs[0])), N_GROUP))
+
+    def accumulate(self, sums: Array, model: LinearModel, block: Block) -> None:
+        first, second = model.correlated_pairs
+        rows = sums.reshape(N_TIME, -1, N_GROUP)
+        stride = block.run.stride
+        for n in range(-block.step % stride, len(block.x) - 1, stride):
+            x = block.x[n]
+            entries = np.concatenate([x, x[first] * x[second]])
+            rows[(block.step + n) // stride] += entries.reshape(len(entries), -1, N_GROUP).sum(axis=1)
+
+    def n_term(self, run: Run) -> int:
+        """One at each time."""
+        return 1
+
+    @staticmethod
+    def unpacked(means: Array, model: LinearModel) -> tuple[Array, Array]:
+        """Means (..., n_time, n_dim) and second moments (..., n_time, n_pair)."""
+        rows = means.reshape(*means.shape[:-1], N_TIME, -1)
+        return rows[..., : model.n_dim], rows[..., model.n_dim :]
