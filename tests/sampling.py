@@ -41,7 +41,8 @@ def group_means(
 ):
     """{statistic: (n, 16)} averages; `protocol` may be a changed protocol class."""
     run = run_of(dt, duration, n_lane, model.n_dim, kind, start)
-    wanted = [STATISTICS[name] for name in statistics]
+    needed = {need for name in observed(model, kind, statistics) for need in OBSERVABLES[name].needs}
+    wanted = [STATISTICS[name] for name in statistics if name in needed]
     sums = {statistic.name: statistic.zero(model) for statistic in wanted}
     for first_lane in range(0, n_lane, LANES):
         lanes = (protocol or PROTOCOLS[kind])(model, run, key, first_lane, min(LANES, n_lane - first_lane))
@@ -65,13 +66,13 @@ def estimates(model, means, dt=0.05, names=None, run=None):
             lambda m, o=OBSERVABLES[name]: o.finalize(model, facts, m),
             {need: means[need] for need in OBSERVABLES[name].needs},
         )
-        for name in names or observed(model)
+        for name in (observed(model) if names is None else names)
     }
 
 
 def expectations(model, dt=0.05, names=None, run=None):
     """{observable: exact mean of its estimator}."""
-    chosen, facts = names or observed(model), run or Run(dt)
+    chosen, facts = observed(model) if names is None else names, run or Run(dt)
     theory = model.theory(chosen)
     predicted = {name: OBSERVABLES[name].expected(model, facts, theory) for name in chosen}
     return {name: prediction.value for name, prediction in predicted.items() if prediction is not None}

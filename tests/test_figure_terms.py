@@ -149,6 +149,21 @@ def test_refinement_without_estimates_takes_the_theory() -> None:
     assert not figure.axes[0].containers
 
 
+def test_estimates_without_a_place_on_the_logarithmic_axis_are_named() -> None:
+    sweep = refined_sweep()
+    noise = sweep.assign(coherence=0 * sweep["coherence"] + 0.1 * sweep["coherence_standard_error"])
+    names = figures.draw("refinement", noise.drop_vars("coherence_theory"), **REFINEMENT).legends[-1].get_texts()
+    assert names[2].get_text() == "coherence $C$ (no resolved value)"
+    turned = sweep.assign(coherence=sweep["coherence"] * xr.where(sweep["n_site"] < 40, -1, 1))
+    names = figures.draw("refinement", turned, **REFINEMENT).legends[-1].get_texts()
+    assert names[2].get_text() == "coherence $C$ (changes sign)"
+
+
+def test_whole_numbers_in_equal_ratios_are_ticked_at_their_values() -> None:
+    figure = figures.draw("cut", refined_sweep(), variable="coherence", x="n_site", series="coupling")
+    assert [tick.get_text() for tick in figure.axes[-1].get_xticklabels()] == ["16", "32", "64", "128", "256"]
+
+
 def test_refinement_of_one_row_per_facet_is_drawn_in_columns() -> None:
     figure = case("refinement, facets")
     assert [axes.get_title(loc="left") for axes in figure.axes] == [f"coupling $g$ = {g}" for g in (0.2, 0.5, 0.8)]

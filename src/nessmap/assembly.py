@@ -41,10 +41,15 @@ def assemble(sweep: Sweep, folder: Path, manifests: Sequence[Path]) -> xr.Datase
     entries = [
         [[index.get(name.key) for name in unit.record_names()] for unit in point.units] for point in sweep.points
     ]
-    wanted = [
-        e for point in entries for unit in point for e in unit if e and e.array and e.name.statistic != RESTART_STATE
-    ]
-    arrays = {entry.name.key: array for entry, array in point_log.read(wanted)}
+    # by key: cells whose parameters shape the same path share its records
+    wanted = {
+        e.name.key: e
+        for point in entries
+        for unit in point
+        for e in unit
+        if e and e.array and e.name.statistic != RESTART_STATE
+    }
+    arrays = {entry.name.key: array for entry, array in point_log.read(wanted.values())}
     _require(sweep, point_log, len(wanted) - len(arrays), len(wanted))
     means = [_group_means(point, units, arrays) for point, units in zip(sweep.points, entries, strict=True)]
     flat = [[entry for unit in point for entry in unit] for point in entries]

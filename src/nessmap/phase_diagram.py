@@ -190,7 +190,7 @@ def _add_observable(
         for i, values in enumerate(evaluated):
             if f"{name}{part}" in values:
                 own = [np.searchsorted(c, np.round(values[f"{name}:{d}"], 12)) for d, c in coordinates.items()]
-                column[i][np.ix_(*own) if own else ...] = values[f"{name}{part}"]
+                column[np.ix_(np.array([i]), *own)] = values[f"{name}{part}"]
         columns[part] = column.reshape(shape)
     run = np.isin(dataset["status"].values, (Status.ok, Status.short_run)).reshape(sweep.shape + (1,) * len(tail))
     flag = _flags(columns, run, observable.signed)

@@ -79,9 +79,14 @@ def missing_work(
     for entry in index.values():
         by_path.setdefault(entry.name[:3], []).append(entry)
     work, present = [], 0
+    seen: set[str] = set()
     for unit in (unit for point in points for unit in point.units):
         missing = []
-        for name in unit.record_names():
+        names = unit.record_names()
+        if names[0].key in seen:  # another cell whose parameters shape the same path
+            continue
+        seen.add(names[0].key)
+        for name in names:
             found = index.get(name.key)
             if found is None or (retry_failed and found.status in FAILURES):
                 missing.append(name)

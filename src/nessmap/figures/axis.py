@@ -66,7 +66,10 @@ class Axis(NamedTuple):
 
 
 def axis_of(coordinate: xr.DataArray) -> Axis:
-    """The direction along a coordinate: equal ratios become a logarithmic axis, words become categories."""
+    """The direction along a coordinate: equal ratios become a logarithmic axis, words become categories.
+
+    Whole numbers in equal ratios, as sizes of grids are, are ticked at their values.
+    """
     name, label = str(coordinate.name), style.label(coordinate.attrs, str(coordinate.name))
     values = coordinate.values
     if not np.issubdtype(values.dtype, np.number):
@@ -80,7 +83,8 @@ def axis_of(coordinate: xr.DataArray) -> Axis:
         only = (style.value_text(centres[0], "1"),)
         return Axis(name, centres, np.array([centres[0] - half, centres[0] + half]), only, False, label)
     logarithmic = geometric(centres)
-    return Axis(name, centres, edges_of(centres, logarithmic), (), logarithmic, label)
+    doubling = logarithmic and bool(np.issubdtype(values.dtype, np.integer))
+    return Axis(name, centres, edges_of(centres, logarithmic), (), logarithmic, label, doubling)
 
 
 def edges_of(centres: Array, logarithmic: bool) -> Array:

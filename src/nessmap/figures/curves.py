@@ -188,7 +188,11 @@ def remark(lines: Sequence[Curve], logarithmic: bool) -> str:
     if all((line.status == UNSTABLE).all() for line in lines):
         return " (unstable)"
     if not any(line.shown.any() or np.isfinite(line.theory).any() for line in lines):
-        return " (no value)"
+        return (
+            " (no resolved value)"
+            if any(np.isin(line.status, (OK, SHORT_RUN)).any() for line in lines)
+            else " (no run)"
+        )
     zero = [(line.flag[line.shown] == EXACT_ZERO).all() for line in lines if line.shown.any()]
     return " (exactly 0)" if logarithmic and zero and all(zero) else ""
 

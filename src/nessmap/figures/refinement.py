@@ -56,8 +56,11 @@ def draw(
             label=f"value / value at ${symbol}$ = {chosen[0].value_text(x, -1)}",
             titles=columns[0].titles,
             heading=[note(*columns)],
-            names=[style.quantity(term.attrs, term.variable) for term in chosen],
-            ends=[[end(line, across, symbol) for line in part] for part in lines],
+            names=[
+                style.quantity(term.attrs, term.variable) + (" (changes sign)" if any(map(turned, found)) else "")
+                for term, found in zip(chosen, zip(*lines, strict=True), strict=True)
+            ],
+            ends=[[end(line, symbol) for line in part] for part in lines],
             logarithmic=True,
             scored=False,
             reference=1.0,
@@ -83,6 +86,11 @@ def relative(line: curves.Curve) -> curves.Curve:
     return line._replace(value=value, error=line.error / abs(unit), theory=line.theory / unit)
 
 
+def turned(line: curves.Curve) -> bool:
+    """Some estimates have not the sign of the divisor, and no place on a logarithmic axis."""
+    return bool((line.shown & (line.value < -2 * np.nan_to_num(line.error))).any())
+
+
 class Trend(NamedTuple):
     """The power of x that a curve follows at its end, with its standard error."""
 
@@ -106,10 +114,10 @@ def trend(line: curves.Curve) -> Trend:
     return power(line.fine[known][-LAST:], line.theory[known][-LAST:], np.zeros(min(LAST, int(known.sum()))))
 
 
-def end(line: curves.Curve, across: Axis, symbol: str) -> End:
-    """The trend in words, at the value that it leads to at the edge of the panel: what grows stands above what falls."""
+def end(line: curves.Curve, symbol: str) -> End:
+    """The trend in words beside the last value, which is 1, a little further along: what grows stands above."""
     found = trend(line)
-    return End(trend_text(found, symbol), float((across.edges[-1] / across.centres[-1]) ** found.slope))
+    return End(trend_text(found, symbol), float(1.05**found.slope))
 
 
 def power(x: Array, value: Array, error: Array) -> Trend:

@@ -165,7 +165,9 @@ def value_text(value: object, units: str) -> str:
         return str(value)
     number = f"{float(value):.4g}".replace("-", "\N{MINUS SIGN}")  # type: ignore[arg-type]
     shown = "" if units == "length" else unit_text(units)
-    return number + shown.replace("$1/", "$/") if shown.startswith("$1/") else f"{number} {shown}".strip()
+    if shown.startswith("$1/"):  # 0.5/time; nought needs no unit
+        return number + shown.replace("$1/", "$/") if number != "0" else number
+    return f"{number} {shown}".strip()
 
 
 def statement(attrs: Mapping[Any, Any], name: str, value: object) -> str:

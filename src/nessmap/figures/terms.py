@@ -65,7 +65,7 @@ def draw(
 def one_unit(chosen: Sequence[Selection]) -> str:
     """The unit that all observables share, as mathtext; ValueError names each observable with its unit."""
     units = {term.variable: str(term.attrs.get("units", "1")) for term in chosen}
-    shown = {style.unit_text(unit) for unit in units.values()}
+    shown = {style.unit_text(unit.replace("nat", "k_B")) for unit in units.values()}  # entropies: k_B = 1
     if len(shown) > 1:
         found = ", ".join(f"{variable} in {unit}" for variable, unit in units.items())
         raise ValueError(f"terms: variables: expected observables of one unit, found {found}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from nessmap.model import Model
 from nessmap.models.amari_field import AmariField
+from nessmap.models.amari_torus import AmariTorus
 from nessmap.models.coloured_field import ColouredField
 from nessmap.models.excitatory_inhibitory_field import ExcitatoryInhibitoryField
 from nessmap.models.heterogeneous_field import HeterogeneousField
@@ -12,6 +13,7 @@ from nessmap.models.pinned_bump import PinnedBump
 
 MODELS: dict[str, type[Model]] = {
     "amari_field": AmariField,
+    "amari_torus": AmariTorus,
     "heterogeneous_field": HeterogeneousField,
     "pinned_bump": PinnedBump,
     "coloured_field": ColouredField,

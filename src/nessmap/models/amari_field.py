@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from nessmap.model import Array, Matrix, ParameterError, Prediction, Stability, Start, parameter, round_significant
+from nessmap.model import Array, Matrix, ParameterError, Prediction, Start, parameter, round_significant
 from nessmap.models.fourier_field import FourierField, Modes
 from nessmap.models.ring_field import RingField
 from nessmap.theory import spatial, transfer_functions
@@ -155,11 +155,6 @@ class AmariField(FourierField, RingField):
             return spatial.transform(np.array(self.noise_values[0]), 1.0)[0]
         return spatial.noise_spectrum(self.noise, self.noise_correlation_length, self.n_site, self.length)
 
-    @property
-    def uncoupled_log_determinant(self) -> float:
-        """ln det of the covariance that the same noise makes without coupling, d tau per mode."""
-        return float(np.log(self.modes.diffusion * self.time_constant) @ self.modes.multiplicity)
-
     def translation_invariant(self, eigenvalues: Array) -> Array:
         return spatial.circulant(np.fft.irfft(eigenvalues, n=self.n_site, axis=-1))
 
@@ -178,12 +173,6 @@ class AmariField(FourierField, RingField):
         spectrum[self.mode_of] = x
         spectrum[1 : len(cosines) + 1] = (x[cosines] - 1j * x[sines]) / np.sqrt(2)
         return np.asarray(np.fft.irfft(spectrum, n=self.n_site, axis=0) * np.sqrt(self.n_site))
-
-    def stability(self) -> Stability:
-        leading = int(np.argmin(self.modes.decay))
-        moving = self.modes.rotation[leading] != 0
-        kind = "uniform" if leading == 0 else "travelling" if moving else "Turing"
-        return Stability(float(-self.modes.decay[leading]), kind, float(self.modes.wavenumber[leading]))
 
     def theory(self, wanted: Collection[str] | None = None) -> dict[str, Prediction]:
         """Mode sums; the entropy production rate sum omega^2/gamma contains neither the noise's strength nor its spectrum."""

@@ -52,6 +52,10 @@ class ColouredField(RingField):
         return 2 * self.n_site
 
     @property
+    def n_field(self) -> int:
+        return self.n_site
+
+    @property
     def partition(self) -> Mapping[str, Sequence[int]]:
         """The two halves of the field; the noise that drives them is hidden."""
         half = self.n_site // 2

@@ -13,7 +13,7 @@ from typing import ClassVar, NamedTuple
 
 import numpy as np
 
-from nessmap.model import Array, Run, Stepper
+from nessmap.model import Array, Run, Stability, Stepper
 from nessmap.models.linear import Fit, Indices, LinearModel
 from nessmap.theory import relaxation
 
@@ -32,6 +32,7 @@ class FourierField(LinearModel):
     """A field given by its modes; coordinates are ordered mode by mode, cosine before sine."""
 
     kernel_file: ClassVar[str] = "amari_field"
+    time_constant: float
 
     @property
     @abstractmethod
@@ -217,6 +218,11 @@ class FourierField(LinearModel):
         return np.where(precise, -0.5 * np.linalg.slogdet(np.eye(len(b)) - explained)[1], np.nan)
 
     @property
+    def uncoupled_log_determinant(self) -> float:
+        """ln det of the covariance that the same noise makes without coupling, d tau per mode."""
+        return float(np.log(self.modes.diffusion * self.time_constant) @ self.modes.multiplicity)
+
+    @property
     def shells(self) -> tuple[Array, Indices]:
         """Distinct sizes of wavenumbers, and which of them each mode has."""
         return self.modes.wavenumber, np.arange(len(self.modes.wavenumber))
@@ -255,6 +261,12 @@ class FourierField(LinearModel):
         mean_square = self.per_mode(self.initial_mean(run.start) ** 2) * fade
         per_mode = relaxation.mode_balance(modes.decay, modes.rotation, modes.diffusion, variance, mean_square)
         return relaxation.Balance(*(np.asarray(values @ modes.multiplicity) for values in per_mode))
+
+    def stability(self) -> Stability:
+        leading = int(np.argmin(self.modes.decay))
+        moving = self.modes.rotation[leading] != 0
+        kind = "uniform" if leading == 0 else "travelling" if moving else "Turing"
+        return Stability(float(-self.modes.decay[leading]), kind, float(self.modes.wavenumber[leading]))
 
     def predictions(self) -> dict[str, Callable[[], Array | float]]:
         modes = self.modes

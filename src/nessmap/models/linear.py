@@ -52,6 +52,11 @@ class LinearModel(Model):
     def linear_diffusion(self) -> Array:
         """D (n_dim, n_dim) [x^2/time] in the simulated coordinates."""
 
+    @property
+    def n_field(self) -> int:
+        """How many of the coordinates are the field; the first ones."""
+        return self.n_dim
+
     @cached_property
     def correlated_pairs(self) -> tuple[Indices, Indices]:
         """Coordinates i <= j whose covariance does not vanish by symmetry; here all of them."""
@@ -227,17 +232,28 @@ class LinearModel(Model):
             "transfer_entropy_rate_back": lambda: summed(blocks.transfer_entropy_rate(drift, diffusion, b, a)),
         }
         if self.bipartite:
-            made["information_flow"] = lambda: self._flow(a, b)
-            for name, side, other in (("first", a, b), ("second", b, a)):
-                made[f"entropy_production_rate_{name}"] = lambda s=side, o=other: self._local(s, o)  # type: ignore[misc]
-                made[f"entropy_flow_{name}"] = lambda s=side, o=other: self._local(s, o) + self._flow(s, o)  # type: ignore[misc]
+            made |= {
+                "information_flow": lambda: self._second_laws[0],
+                "entropy_production_rate_first": lambda: self._second_laws[1],
+                "entropy_production_rate_second": lambda: self._second_laws[2],
+                "entropy_flow_first": lambda: self._second_laws[1] + self._second_laws[0],
+                "entropy_flow_second": lambda: self._second_laws[2] - self._second_laws[0],
+            }
         return made
 
-    def _flow(self, a: list[int], b: list[int]) -> float:
-        return _sum_over_blocks(gaussian.information_flow, *self.sided_system(), a, b)
-
-    def _local(self, a: list[int], b: list[int]) -> float:
-        return _sum_over_blocks(gaussian.local_entropy_production, *self.sided_system(), a, b)
+    @cached_property
+    def _second_laws(self) -> tuple[float, float, float]:
+        """Information flow of the first side, entropy production of both; docs/theory.md (24), (26). D_ab = 0."""
+        drift, diffusion = (matrix.reshape(matrix.shape[-2:]) for matrix in self.sided_system())
+        a, b = self.sides
+        inverse = np.linalg.inv(gaussian.stationary_covariance(drift, diffusion))
+        circulation = gaussian.irreversible_circulation(drift, diffusion)  # exactly 0 at equilibrium
+        flow = float(np.sum(inverse[np.ix_(b, a)].T * circulation[np.ix_(a, b)]))
+        spread = circulation @ inverse @ circulation.T
+        first, second = (
+            float(np.trace(np.linalg.solve(diffusion[np.ix_(s, s)], spread[np.ix_(s, s)]))) for s in (a, b)
+        )
+        return flow, first, second
 
     def as_predictions(self, wanted: Collection[str] | None, source: str) -> dict[str, Prediction]:
         """The predictions wanted, with what is the same for both estimators and for the fit."""
@@ -266,14 +282,6 @@ def log_determinant(covariance: Array) -> Array:
     """ln det (...) of covariances (..., n, n); NaN where one is not positive."""
     sign, value = np.linalg.slogdet(covariance)
     return np.where(sign > 0, value, np.nan)
-
-
-def _sum_over_blocks(
-    function: Callable[..., float], drift: Array, diffusion: Array, a: list[int], b: list[int]
-) -> float:
-    width = drift.shape[-1]
-    stacks = zip(drift.reshape(-1, width, width), diffusion.reshape(-1, width, width), strict=True)
-    return float(sum(function(A, D, a, b) for A, D in stacks))
 
 
 def _bound(rate: float, variance_rate: float) -> float:

@@ -15,7 +15,7 @@ from nessmap.observables.per_wavenumber import PerWavenumber
 
 
 class SiteVariance(Observable[LinearModel]):
-    """Mean variance of a coordinate, tr S / n; of a site, where the coordinates are an orthonormal turn of the sites."""
+    """Mean variance of the field's coordinates, tr S / n: of a site, where they are an orthonormal turn of the sites."""
 
     name: ClassVar[str] = "site_variance"
     model_class: ClassVar[type] = LinearModel
@@ -27,7 +27,8 @@ class SiteVariance(Observable[LinearModel]):
 
     def finalize(self, model: LinearModel, run: Run, means: Mapping[str, Array]) -> Array:
         first, second = model.correlated_pairs
-        return np.asarray(means["covariance"][..., first == second].sum(axis=-1) / model.n_dim)
+        squares = (first == second) & (first < model.n_field)
+        return np.asarray(means["covariance"][..., squares].sum(axis=-1) / model.n_field)
 
 
 class StructureFactor(PerWavenumber):

@@ -14,7 +14,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from nessmap.model import Array, Run
+from nessmap.model import Array, Model, Run
 from nessmap.models.linear import Fit, LinearModel
 from nessmap.observables.observable import Observable
 from nessmap.theory import blocks
@@ -26,6 +26,10 @@ class _Fitted(Observable[LinearModel]):
     model_class: ClassVar[type] = LinearModel
     needs: ClassVar[tuple[str, ...]] = ("covariance", "lagged_covariance")
     of_a_side: ClassVar[bool] = True  # belongs to one side, which common noise forbids
+
+    @classmethod
+    def defined_for(cls, model: type[Model]) -> bool:
+        return issubclass(model, LinearModel) and model.all_even
 
     def finalize(self, model: LinearModel, run: Run, means: Mapping[str, Array]) -> Array:
         if not model.whole_partition or (self.of_a_side and not model.bipartite):

@@ -42,6 +42,8 @@ class EntropyProductionBound(Observable[LinearModel]):
         return _bound(mean, square - mean**2, run)
 
     def expected(self, model: LinearModel, run: Run, predictions: Mapping[str, Prediction]) -> Prediction | None:
+        if not model.path_weights.any():  # at equilibrium to rounding, as the estimator takes it
+            return Prediction(0.0, "exact", self.source)
         mean, variance = windows.path_sum_moments(*model.block_system, run.dt, PathEntropyWindows.segment)
         value = _bound(mean.sum(), variance.sum(), run)
         return Prediction(float(value), "exact", "mean and variance of windows at this dt; docs/theory.md")
