@@ -174,12 +174,6 @@ class BlockModel(LinearModel):
         drift, diffusion, covariance = self.block_drift, self.block_diffusion, self.block_covariance
         a, b = self.sides
 
-        def flow(side: list[int], other: list[int]) -> float:
-            return float(blocks.information_flow(drift, covariance, side, other).sum())
-
-        def local(side: list[int]) -> float:
-            return float(blocks.local_entropy_production(drift, covariance, diffusion, side).sum())
-
         def bound() -> float:
             rates = [gaussian.entropy_production_variance_rate(*block) for block in zip(drift, diffusion, strict=True)]
             rate = float(blocks.entropy_production_rate(drift, diffusion).sum())
@@ -191,6 +185,20 @@ class BlockModel(LinearModel):
             "entropy_production_bound": bound,
             "site_variance": lambda: float(np.trace(covariance, axis1=1, axis2=2).sum() / self.n_dim),
             "mutual_information": lambda: float(blocks.mutual_information(covariance, a, b).sum()),
+        }
+
+    def predictions_of_sides(self) -> dict[str, Callable[[], Array | float]]:
+        drift, diffusion, covariance = self.block_drift, self.block_diffusion, self.block_covariance
+        a, b = self.sides
+
+        def flow(side: list[int], other: list[int]) -> float:
+            return float(blocks.information_flow(drift, covariance, side, other).sum())
+
+        def local(side: list[int]) -> float:
+            return float(blocks.local_entropy_production(drift, covariance, diffusion, side).sum())
+
+        return {
+            **super().predictions_of_sides(),
             "information_flow": lambda: flow(a, b),
             "entropy_production_rate_first": lambda: local(a),
             "entropy_production_rate_second": lambda: local(b),

@@ -281,9 +281,11 @@ class FourierField(LinearModel):
             "structure_factor": lambda: self.shell_means(self.power),
             "mutual_information": lambda: float(self.mutual_information(self.translation_invariant(self.power))),
             "entropy_production_bound": lambda: 2 * rate**2 / variance_rate if variance_rate else 0.0,
-            # without common noise no information flows through any cut of a homogeneous field: theory.md, "No net flow"
-            **({"information_flow": lambda: 0.0} if self.bipartite else {}),
         }
+
+    def predictions_of_sides(self) -> dict[str, Callable[[], Array | float]]:
+        """Without common noise no information flows through any cut of a homogeneous field: theory.md, "No net flow"."""
+        return {**super().predictions_of_sides(), **({"information_flow": lambda: 0.0} if self.bipartite else {})}
 
 
 def _turning(real: Array, rotation: Array) -> Array:

@@ -20,6 +20,17 @@ from nessmap.theory import blocks, gaussian, relaxation
 Indices = NDArray[np.int64]
 
 
+# observables of the two sides of a partition
+SIDED = frozenset(
+    {
+        "information_flow",
+        "transfer_entropy_rate",
+        "transfer_entropy_rate_back",
+        *(f"{what}_{side}" for what in ("entropy_production_rate", "entropy_flow") for side in ("first", "second")),
+    }
+)
+
+
 class Fit(NamedTuple):
     """A linear model read off data: stacks (..., n_block, w, w); NaN where the data imply no diffusion."""
 
@@ -209,18 +220,20 @@ class LinearModel(Model):
         """How to compute each prediction; nothing is computed that is not asked for."""
         drift, diffusion = self.linear_drift, self.linear_diffusion
         made: dict[str, Callable[[], Array | float]] = {
-            "entropy_production_rate": lambda: gaussian.entropy_production_rate(drift, diffusion),
+            "entropy_production_rate": lambda: self._rate,
             "entropy_production_bound": lambda: _bound(
-                gaussian.entropy_production_rate(drift, diffusion),
-                gaussian.entropy_production_variance_rate(drift, diffusion),
+                self._rate, gaussian.entropy_production_variance_rate(drift, diffusion)
             ),
             "site_variance": lambda: float(np.trace(self.stationary_covariance)) / self.n_dim,
         }
         if self.partition:
             made["mutual_information"] = lambda: float(self.mutual_information(self.stationary_covariance))
-        return made | (self._predictions_of_sides() if self.whole_partition else {})
+        return made
 
-    def _predictions_of_sides(self) -> dict[str, Callable[[], Array | float]]:
+    def predictions_of_sides(self) -> dict[str, Callable[[], Array | float]]:
+        """The same of SIDED observables; what two sides exchange needs matrices that the others do without."""
+        if not self.whole_partition:
+            return {}
         drift, diffusion = self.sided_system()
         a, b = self.sides
 
@@ -242,6 +255,10 @@ class LinearModel(Model):
         return made
 
     @cached_property
+    def _rate(self) -> float:
+        return gaussian.entropy_production_rate(self.linear_drift, self.linear_diffusion)
+
+    @cached_property
     def _second_laws(self) -> tuple[float, float, float]:
         """Information flow of the first side, entropy production of both; docs/theory.md (24), (26). D_ab = 0."""
         drift, diffusion = (matrix.reshape(matrix.shape[-2:]) for matrix in self.sided_system())
@@ -258,6 +275,8 @@ class LinearModel(Model):
     def as_predictions(self, wanted: Collection[str] | None, source: str) -> dict[str, Prediction]:
         """The predictions wanted, with what is the same for both estimators and for the fit."""
         made = self.predictions()
+        if wanted is None or not SIDED.isdisjoint(wanted):
+            made |= self.predictions_of_sides()
         if self.all_even:
             rate = made["entropy_production_rate"]
             made |= {"entropy_production_rate_path": rate, "entropy_production_rate_fitted": rate}
