@@ -15,6 +15,8 @@ from nessmap.figures import colours, style, zscores
 from nessmap.figures.axis import Array
 from nessmap.figures.selection import check_observables, observables
 
+REFERENCE = stats.t(zscores.DEGREES_OF_FREEDOM)
+
 CONFIDENCE = 0.999
 LIMIT, STEP = 5.0, 0.5
 DASHES: tuple[Any, ...] = ("-", (0, (4, 1.5)), (0, (1, 1)))
@@ -30,7 +32,7 @@ class Sample(NamedTuple):
     @property
     def p_value(self) -> float:
         """Of the Kolmogorov-Smirnov test against Student's t."""
-        return float(stats.kstest(self.z, zscores.REFERENCE.cdf).pvalue)
+        return float(stats.kstest(self.z, REFERENCE.cdf).pvalue)
 
 
 def samples(dataset: xr.Dataset, variables: Sequence[str] | None = None) -> list[Sample]:
@@ -106,7 +108,7 @@ def _sheet(count: int) -> tuple[Figure, Axes, list[Axes]]:
 
 def deviation(z: Array) -> tuple[Array, Array]:
     """F and sqrt(n) (F_n - F) on both sides of each step; the largest modulus is sqrt(n) times the KS statistic."""
-    expected, n = np.sort(zscores.REFERENCE.cdf(z)), len(z)
+    expected, n = np.sort(REFERENCE.cdf(z)), len(z)
     steps = np.repeat(np.arange(n + 1) / n, 2)[1:-1]
     places = np.repeat(expected, 2)
     return np.concatenate([[0.0], places, [1.0]]), np.concatenate([[0.0], np.sqrt(n) * (steps - places), [0.0]])
@@ -140,7 +142,7 @@ def _draw_histogram(axes: Axes, sample: Sample, index: int) -> None:
     edges = np.arange(-LIMIT, LIMIT + STEP / 2, STEP)
     colour = look(index)["color"]
     fine = np.linspace(-LIMIT, LIMIT, 201)
-    axes.plot(fine, zscores.REFERENCE.pdf(fine), color="black", linewidth=0.9, zorder=3)
+    axes.plot(fine, REFERENCE.pdf(fine), color="black", linewidth=0.9, zorder=3)
     axes.plot(fine, stats.norm.pdf(fine), color="0.3", linewidth=0.7, linestyle=(0, (2, 1.5)), zorder=2.9)
     top = 0.42
     if len(sample.z):

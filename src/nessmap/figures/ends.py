@@ -6,7 +6,6 @@ from typing import NamedTuple
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.text import Annotation
-from scipy.optimize import isotonic_regression
 
 from nessmap.figures import curves, style
 from nessmap.figures.axis import Array
@@ -75,6 +74,8 @@ def apart(wanted: Array, gap: float) -> Array:
     order = np.argsort(wanted, kind="stable")
     steps = gap * np.arange(len(wanted))
     # with the steps taken off, "at least a gap apart" is "not falling"
+    from scipy.optimize import isotonic_regression  # late: it takes half a second to load
+
     level = isotonic_regression(wanted[order] - steps).x
     heights = np.empty(len(wanted))
     heights[order] = np.clip(level, gap / 2, max(gap / 2, 1 - gap / 2 - steps[-1])) + steps
