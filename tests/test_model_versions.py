@@ -10,6 +10,7 @@ from nessmap.models import MODELS
 # model: (version, digest of the coefficients and start of the cases below), as they were when the version was last set
 KNOWN = {
     "amari_field": (1, "54477e6d39cb4d5c"),
+    "amari_torus": (1, "a9b5fcd94a4ab78d"),
     "excitatory_inhibitory_field": (1, "d942f4c602879487"),
     "heterogeneous_field": (1, "c3463ae1fb054f78"),
     "pinned_bump": (1, "d2f4ad179f083966"),
@@ -24,6 +25,11 @@ CASES = {
         *({"kernel": name, "shift": 0.3} for name in ("exponential", "wizard_hat", "one_sided_exponential")),
         {"kernel": "difference_of_gaussians", "inhibition_width": 2.0, "inhibition": 0.7},
         {"kernel": "damped_oscillation", "oscillation_decay": 0.8},
+    ],
+    "amari_torus": [
+        {"shift": 0.3, "n_site": 6, "length": 4.0},
+        {"kernel": "exponential", "n_site": 7, "length": 4.0, "noise_correlation_length": 0.6, "time_constant": 2.0},
+        {"kernel": "difference_of_gaussians", "inhibition_width": 2.0, "inhibition": 0.7, "n_site": 9},
     ],
     "excitatory_inhibitory_field": [{}, {"n_site": 15, "inhibitory_time": 2.0}],
     "heterogeneous_field": [
