@@ -32,10 +32,10 @@ def test_every_batch_gives_its_result_or_its_exception(executor, request):
 @BOTH
 def test_an_error_of_a_model_comes_home_whole(executor, request):
     run = request.getfixturevalue(executor)
-    ((_, error),) = run(AmariField, [(0.5, 0.0, -1.0)])
+    ((_, error),) = run(AmariField, [(0.5, 0.0, "gaussian", -1.0)])
     assert isinstance(error, ParameterError)
-    assert error.parameter == "noise_correlation_length"
-    assert str(error).startswith("amari_field: noise_correlation_length = -1.0, expected a finite number >= 0")
+    assert error.parameter == "kernel_width"
+    assert str(error).startswith("amari_field: kernel_width = -1.0, expected a finite number > 0")
 
 
 @BOTH

@@ -15,6 +15,7 @@ from nessmap.observables.per_wavenumber import WAVENUMBER
 from nessmap.statistics.windows import PathEntropyWindows, Periodogram
 from nessmap.theory import windows
 
+RESOLVED = 50.0  # squared mean of a run's entropy over its variance, from which on errors of the bound are calibrated
 FREQUENCY = {"units": "1 / time", "long_name": "angular frequency", "symbol": r"\omega"}
 
 
@@ -22,7 +23,8 @@ class EntropyProductionBound(Observable[LinearModel]):
     """2 <s>^2 / (T Var s), s the entropy along windows of T = 100 dt: no more than the entropy production rate.
 
     The thermodynamic uncertainty relation with the entropy production as current. Theory is the bound of endless windows;
-    shorter ones bind more tightly, which the expectation knows.
+    shorter ones bind more tightly, which the expectation knows. No expectation, and no z-score, where a run is too short to
+    tell the mean of s from 0: the error of its square is then far too small as often as the mean is near 0 by chance.
     """
 
     name: ClassVar[str] = "entropy_production_bound"
@@ -46,6 +48,9 @@ class EntropyProductionBound(Observable[LinearModel]):
             return Prediction(0.0, "exact", self.source)
         mean, variance = windows.path_sum_moments(*model.block_system, run.dt, PathEntropyWindows.segment)
         value = _bound(mean.sum(), variance.sum(), run)
+        sampled = run.n_step * run.dt * run.n_replica
+        if sampled and value * sampled / 2 < RESOLVED:
+            return None
         return Prediction(float(value), "exact", "mean and variance of windows at this dt; docs/theory.md")
 
 
