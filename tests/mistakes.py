@@ -192,13 +192,25 @@ MISTAKES: dict[str, tuple[dict[str, object], str]] = {
         {"observables": ["entropy_production_bound"], "run": {"dt": 0.05, "duration": 4.0}},
         "run.duration = 4.0, expected at least 100 steps run.dt = 0.05, the window of entropy_production_bound",
     ),
+    "an observable without a value anywhere": (
+        {
+            "fixed": {"n_site": 8, "length": 4.0, "noise_correlation_length": 0.5},
+            "observables": ["information_flow"],
+        },
+        "observables: information_flow has no value at any point: noise is common to both sides, so nothing belongs to one "
+        "alone; take noise without correlation",
+    ),
+    "a start that is sharper than rounding": (
+        {"run": {"kind": "transient", "start": {"variance": 1e-16, "mean": 1}}, "observables": ["shannon_entropy"]},
+        "run.start.variance = 1e-16, expected >= 1e-09 [1e-9 of the squared mean]: second moments would lose it to rounding",
+    ),
     "text for a parameter": (
         {"fixed": {"n_site": "8"}},
         "fixed.n_site = '8', expected a whole number >= 3 (number of sites)",
     ),
     "true for a parameter": (
         {"fixed": {"noise_strength": True}},
-        "fixed.noise_strength = true, expected a finite number > 0 [u^2 length tau] (noise strength)",
+        "fixed.noise_strength = true, expected a finite number > 0 [u^2 length time] (noise strength)",
     ),
     "a parameter out of range": (
         {"axes": {"noise_correlation_length": [-0.5]}},

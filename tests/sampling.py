@@ -50,7 +50,7 @@ def group_means(
         segments = {n: Segments(n) for n in {statistic.segment for statistic in wanted} - {0}}
         state = lanes.start()
         while state.step < run.n_step:
-            state, block = lanes.advance(state, length)
+            state, block = lanes.advance(state, min(length, run.n_step - state.step))
             pieces = {0: block, **{n: segment.add(block) for n, segment in segments.items()}}
             for statistic in wanted:
                 if pieces[statistic.segment] is not None:

@@ -108,12 +108,13 @@ def test_a_path_knows_the_coupling_and_not_where_it_came_from():
         ),
         (
             {"transfer": "identity", "weight": 1.0, "slope": 1.0, "input": 0.3, "kernel_width": 1.0, "length": 8.0},
-            "amari_field: weight = 1.0, expected one with a homogeneous state; identity of this slope grows without bound",
+            "amari_field: weight = 1.0, expected one with a homogeneous state; "
+            "identity of slope 1 grows as fast as u itself or faster: lower weight x slope",
         ),
         (
             {"transfer": "threshold_linear", "weight": 2.0, "slope": 1.0, "input": 0.3},
-            "amari_field: weight = 2.0, expected one with a homogeneous state; threshold_linear of this slope grows without "
-            "bound",
+            "amari_field: weight = 2.0, expected one with a homogeneous state; "
+            "threshold_linear of slope 1 grows as fast as u itself or faster: lower weight x slope",
         ),
         (
             {"slope": 2.0},

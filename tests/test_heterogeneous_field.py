@@ -181,7 +181,9 @@ def test_information_flows_towards_the_noisier_half():
 
 @pytest.mark.parametrize("heterogeneity", ["noise_heterogeneity", "coupling_heterogeneity"])
 def test_a_negative_strength_at_a_site_is_refused(heterogeneity):
-    with pytest.raises(ParameterError, match=f"heterogeneous_field: {heterogeneity} = 1.5, expected between"):
+    with pytest.raises(
+        ParameterError, match=f"heterogeneous_field: {heterogeneity} = 1.5, expected > -1.02 and < 1.02"
+    ):
         HeterogeneousField(**{heterogeneity: 1.5})
 
 

@@ -191,6 +191,10 @@ def _validate(source: str, content: Mapping[str, Any]) -> SweepSettings:
     run = settings.run
     if run.kind != "transient" and run.start != StartSettings():
         raise ConfigError(f"{source}: run.start is given, expected nothing: run.kind = {run.kind} does not use it")
+    largest = max(abs(run.start.mean), abs(run.start.wave))
+    if run.start.variance < 1e-9 * largest**2:
+        expected = f">= {1e-9 * largest**2:.3g} [1e-9 of the squared mean]: second moments would lose it to rounding"
+        raise ConfigError(f"{source}: run.start.variance = {run.start.variance}, expected {expected}")
     if run.duration < run.dt:
         raise ConfigError(
             f"{source}: run.duration = {run.duration}, expected at least one time step, run.dt = {run.dt}"

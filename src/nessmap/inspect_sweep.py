@@ -16,7 +16,7 @@ from nessmap.points import Entry, PointLog, outcome, worst
 from nessmap.shard import missing_work
 from nessmap.simulate import RESTART_STATE, Status, Unit, simulate
 from nessmap.statistics import N_GROUP, STATISTICS
-from nessmap.sweep import SMALL_SUFFIX, Point, Sweep
+from nessmap.sweep import SMALL_SUFFIX, Point, Sweep, undefined
 
 
 def log_folder(results: Path) -> Path:
@@ -52,6 +52,9 @@ def show_plan(sweep: Sweep, results: Path, as_json: bool) -> int:
     print(f"{sweep.name}: {plan['points']} points over {axes}")
     print(f"  present {plan['present']}, missing {plan['missing']}, shards {plan['shards']}")
     print(f"  about {core_hours:.2g} core-hours and {disk_bytes / 1e6:.3g} MB to compute what is missing")
+    for observable in sweep.observables:
+        if reasons := undefined(observable, sweep.points):
+            print(f"  {observable.name} has no value at {len(reasons)} points: {reasons[0]}")
     return 0
 
 

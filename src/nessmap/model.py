@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.floating[Any]]
 Matrix = tuple[tuple[float, ...], ...]
-N_TIME = 50  # times that a relaxation keeps, whatever its length
+N_TIME = 51  # times that a relaxation keeps, start and end among them, whatever its length
 SIGNIFICANT_DIGITS = 12  # floats are rounded once, so that grids of different length share points
 
 
@@ -218,7 +218,7 @@ class Run(NamedTuple):
     @property
     def stride(self) -> int:
         """Steps between the times that a relaxation keeps."""
-        return self.n_step // N_TIME
+        return self.n_step // (N_TIME - 1)
 
     @property
     def times(self) -> Array:

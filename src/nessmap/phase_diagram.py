@@ -348,6 +348,11 @@ def _attributes(sweep: Sweep) -> dict[str, Any]:
         "kernel_version": identity.version_in(sweep.model_class.kernel_file),
         "stream_version": identity.version_in("random", "STREAM_VERSION"),
         **{f"run_{name}": value for name, value in run.model_dump().items() if isinstance(value, int | float | str)},
+        **(
+            {f"run_start_{name}": value for name, value in run.start.model_dump().items()}
+            if run.kind == "transient"
+            else {}
+        ),
         "run_n_step": sweep.points[0].units[0].n_step,  # the duration in steps, rounded up to whole blocks
         "versions": json.dumps({name: version(name) for name in ("numpy", "scipy", "numba", "xarray", "zarr")}),
         "python": sys.version.split()[0],

@@ -172,7 +172,7 @@ def _run(unit: Unit, model: Model, restart: Restart | None, began: float) -> tup
     block_length = protocol.steps_per_block(model.n_dim)
     segments = {length: Segments(length) for length in sorted({s.segment for s in wanted} - {0})}
     while state.step < unit.n_step:
-        state, block = protocol.advance(state, block_length)
+        state, block = protocol.advance(state, min(block_length, unit.n_step - state.step))
         pieces = {0: block, **{length: segment.add(block) for length, segment in segments.items()}}
         for statistic in wanted:
             if (piece := pieces[statistic.segment]) is not None:

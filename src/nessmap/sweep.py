@@ -9,7 +9,7 @@ import ast
 import itertools
 import re
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -313,7 +313,14 @@ class Sweep:
     @cached_property
     def points(self) -> tuple[Point, ...]:
         """Every cell, in index order."""
-        return tuple(self.point_at(index) for index in itertools.product(*map(range, self.shape)))
+        points = tuple(self.point_at(index) for index in itertools.product(*map(range, self.shape)))
+        for observable in self.observables:
+            reasons = undefined(observable, points)
+            if len(reasons) == len(points):
+                raise ConfigError(
+                    f"{self.source}: observables: {observable.name} has no value at any point: {reasons[0]}"
+                )
+        return points
 
     @property
     def n_shard(self) -> int:
@@ -328,6 +335,14 @@ class Sweep:
     def shard(self, k: int, of: int) -> tuple[Point, ...]:
         """The points of shard k: those whose key is k modulo the number of shards."""
         return tuple(point for point in self.points if int(point.key, 16) % of == k)
+
+
+def undefined(observable: Observable[Any], points: Sequence[Point]) -> list[str]:
+    """Why an observable has no value, for the points where it has none."""
+    if type(observable).why_undefined is Observable.why_undefined:
+        return []
+    found = (observable.why_undefined(point.model, point.units[0].run) for point in points)
+    return [reason for reason in found if reason]
 
 
 @lru_cache

@@ -26,9 +26,9 @@ def draw(
 ) -> Figure:
     """Each observable over its own value at the largest `x`, on logarithmic axes, with its slope at the end.
 
-    The slope is that of log |value| against log x over the last three points, weighted by their errors; "converges"
-    where it and two of its standard errors stay within 0.1. The bars are those of the values alone: the error of the
-    common divisor moves all points of a curve together and leaves the slope as it is.
+    The slope is that of log |value| against log x over the last three points, of the theory where it is known, otherwise
+    weighted by the errors; "converges" where it and two of its standard errors stay within 0.1. The bars are those of the
+    values alone: the error of the common divisor moves all points of a curve together and leaves the slope as it is.
 
     Parameters
     ----------
@@ -92,26 +92,39 @@ def turned(line: curves.Curve) -> bool:
 
 
 class Trend(NamedTuple):
-    """The power of x that a curve follows at its end, with its standard error."""
+    """The power of x that a curve follows at its end, with its standard error; or is it a logarithm, a step per doubling?"""
 
     slope: float
     error: float
+    logarithmic: bool = False
 
 
 def trend(line: curves.Curve) -> Trend:
-    """Weighted least squares of log value against log x over the last points; of the theory where none is resolved.
+    """Weighted least squares of log value against log x over the last points; exactly, where the theory is known.
 
     >>> x = np.array([8.0, 16.0, 32.0])
     >>> trend(curves.Curve(x, x**2, x**2 / 50, *np.ones((2, 3)), np.zeros(3), x, x**2, [])).slope.__round__(9)
     2.0
     """
-    seen = line.shown & (line.value > 0) & ~(line.value < 2 * line.error)
-    if seen.sum() >= 2:
-        return power(line.x[seen][-LAST:], line.value[seen][-LAST:], line.error[seen][-LAST:])
     known = np.isfinite(line.theory) & (line.theory > 0)
-    if line.shown.any() or known.sum() < 2:
+    if known.sum() >= 2:
+        x, value = line.fine[known][-LAST:], line.theory[known][-LAST:]
+        return power(x, value, np.zeros(len(x)))._replace(logarithmic=grows_as_logarithm(x, value))
+    seen = line.shown & (line.value > 0) & ~(line.value < 2 * line.error)
+    if seen.sum() < 2:
         return Trend(np.nan, np.nan)
-    return power(line.fine[known][-LAST:], line.theory[known][-LAST:], np.zeros(min(LAST, int(known.sum()))))
+    return power(line.x[seen][-LAST:], line.value[seen][-LAST:], line.error[seen][-LAST:])
+
+
+def grows_as_logarithm(x: Array, value: Array) -> bool:
+    """Do equal ratios of x bring equal steps of a value without error? Within a fifth: limits are approached.
+
+    >>> x = np.array([8.0, 16.0, 32.0])
+    >>> grows_as_logarithm(x, 1 + np.log(x)), grows_as_logarithm(x, x**0.5)
+    (True, False)
+    """
+    steps = np.diff(value) / np.diff(np.log(x))
+    return len(steps) > 1 and bool((steps > 0).all() and steps.max() < 1.2 * steps.min())
 
 
 def end(line: curves.Curve, symbol: str) -> End:
@@ -139,6 +152,8 @@ def trend_text(found: Trend, symbol: str) -> str:
         return ""
     if abs(found.slope) + 2 * found.error < FLAT:
         return "converges"
+    if found.logarithmic:
+        return rf"${{\propto}}\ln {symbol}$"
     digits = 1 if abs(found.slope) >= 0.2 or found.error >= 0.05 else 2
     error = rf"\pm{found.error:.1f}" if found.error >= 0.05 else ""
     return rf"${{\propto}}{symbol}^{{{found.slope:.{digits}f}{error}}}$"

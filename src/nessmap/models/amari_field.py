@@ -22,6 +22,7 @@ from nessmap.models.ring_field import RingField
 from nessmap.theory import spatial, transfer_functions
 
 SOURCE = "derived in docs/theory.md; model of Lucente, Gradenigo, Salasnich, Entropy 27, 1104 (2025)"
+_SMOOTH = ("noise", ("exponential", "gaussian"))
 _NAMES = tuple(transfer_functions.TRANSFER_FUNCTIONS)
 _BY_NAME = ("transfer", _NAMES)
 
@@ -38,19 +39,28 @@ class AmariField(FourierField, RingField):
     version: ClassVar[int] = 1
 
     noise_correlation_length: float = parameter(
-        0.0, "noise correlation length", units="length", minimum=0.0, symbol=r"\xi"
+        0.0, "noise correlation length", units="length", minimum=0.0, symbol=r"\xi", used_with=_SMOOTH
     )
     noise: str = parameter(
         "exponential", "shape of the noise's covariance", choices=("exponential", "gaussian", "sampled")
     )
     noise_values: Matrix = parameter(
-        (), "covariance of the noise at the sites, one row; of unit strength", units="1/length"
+        (),
+        "covariance of the noise at the sites, one row, times noise_strength",
+        units="1/length",
+        used_with=("noise", ("sampled",)),
     )
     # a path knows the coupling, not where it came from
     transfer: str = parameter("given", "where the coupling comes from", choices=("given", *_NAMES), shapes_path=False)
-    weight: float = parameter(1.0, "weight of the kernel", symbol="J", used_with=_BY_NAME, shapes_path=False)
+    weight: float = parameter(1.0, "weight of the kernel", units="u", symbol="J", used_with=_BY_NAME, shapes_path=False)
     slope: float = parameter(
-        1.0, "slope of the transfer function", above=0.0, symbol=r"\beta", used_with=_BY_NAME, shapes_path=False
+        1.0,
+        "slope of the transfer function",
+        units="1/u",
+        above=0.0,
+        symbol=r"\beta",
+        used_with=_BY_NAME,
+        shapes_path=False,
     )
     threshold: float = parameter(
         0.0, "threshold of the transfer function", units="u", symbol=r"\theta", used_with=_BY_NAME, shapes_path=False
@@ -70,16 +80,18 @@ class AmariField(FourierField, RingField):
             if self.coupling != self.parameters()["coupling"].default:
                 raise self.error("coupling", f"nothing: it follows from transfer = {self.transfer}", "leave it out")
             if not self._homogeneous_states():
-                raise self.error(
-                    "weight", "one with a homogeneous state", f"{self.transfer} of this slope grows without bound"
+                remedy = (
+                    f"{self.transfer} of slope {self.slope:g} grows as fast as u itself or faster: lower weight x slope"
                 )
+                raise self.error("weight", "one with a homogeneous state", remedy)
         self.check_row("noise_values", self.noise == "sampled")
         if self.noise == "sampled":
             row = np.array(self.noise_values[0])
             if not np.array_equal(row[1:], row[:0:-1]) or self._noise_spectrum().min() <= 0:
                 raise ParameterError(
                     "noise_values",
-                    f"{self.name}: noise_values is no covariance, expected C_j = C_(N-j) with a positive discrete transform",
+                    f"{self.name}: noise_values is no covariance, {self._fault_of(row)}; expected C_j = C_(N-j) and a "
+                    "positive discrete transform; sample an even, positive definite function at the sites",
                 )
             return
         correlation = self.noise_correlation_length
@@ -90,6 +102,13 @@ class AmariField(FourierField, RingField):
                 f"<= {11 * self.spacing:.4g} [11 site spacings]: the noise of the shortest waves underflows",
                 f"lower n_site to {int(11 * self.length / correlation)} or take noise: exponential",
             )
+
+    def _fault_of(self, row: Array) -> str:
+        uneven = np.flatnonzero(row[1:] != row[:0:-1])
+        if len(uneven):
+            j = int(uneven[0]) + 1
+            return f"C_{j} = {row[j]:g} and C_{self.n_site - j} = {row[-j]:g}"
+        return f"its lowest Fourier coefficient is {self._noise_spectrum().min():.3g}"
 
     @property
     def n_dim(self) -> int:

@@ -60,7 +60,7 @@ class AmariTorus(FourierField):
         1.4, "width of the inhibition", units="length", above=0.0, symbol="w_i", used_with=_HAT
     )
     inhibition: float = parameter(0.5, "inhibition relative to excitation", minimum=0.0, symbol="r", used_with=_HAT)
-    noise_strength: float = parameter(0.1, "noise strength", units="u^2 length^2 tau", above=0.0, symbol="D_0")
+    noise_strength: float = parameter(0.1, "noise strength", units="u^2 length^2 time", above=0.0, symbol="D_0")
     length: float = parameter(6.0, "length of a side", units="length", above=0.0, symbol="L")
     n_site: int = parameter(12, "number of sites along a side", minimum=3, symbol="N")
     time_constant: float = parameter(1.0, "time constant", units="time", above=0.0, symbol=r"\tau")

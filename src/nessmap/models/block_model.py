@@ -135,10 +135,15 @@ class BlockModel(LinearModel):
         return fit_of(covariance, self.block_lagged_moments(means["lagged_covariance"]), dt)
 
     def balance_of(self, means: Array, moments: Array, share: Array, run: Run) -> relaxation.Balance:
-        mean = means[..., self.members]
+        mean, n_lane = means[..., self.members], share[..., None] * run.n_replica  # of each block
         covariance = self.block_moments(moments) - mean[..., :, None] * mean[..., None, :]
-        balance = relaxation.balance(self.block_drift, self.block_diffusion, mean, covariance)
+        covariance = covariance * (n_lane / (n_lane - 1))[..., None, None]
+        balance = relaxation.corrected_balance(self.block_drift, self.block_diffusion, mean, covariance, n_lane)
         return relaxation.Balance(*(values.sum(axis=-1) for values in balance))
+
+    @property
+    def jointly_sampled(self) -> int:
+        return int(self.members.shape[1])
 
     def relaxing_balance(self, run: Run) -> relaxation.Balance:
         start = run.start.variance * np.eye(self.members.shape[1])

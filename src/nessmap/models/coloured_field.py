@@ -17,7 +17,7 @@ import numpy as np
 
 from nessmap.model import Array, Prediction, parameter
 from nessmap.models.ring_field import RingField
-from nessmap.theory import coloured, spatial
+from nessmap.theory import coloured
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,7 +38,7 @@ class ColouredField(RingField):
         0.0, "heterogeneity of the correlation time", symbol=r"\epsilon_c"
     )
     intrinsic_noise: float = parameter(
-        0.0, "strength of the white noise beside it", units="u^2 length tau", minimum=0.0, symbol="D_u"
+        0.0, "strength of the white noise beside it", units="u^2 length time", minimum=0.0, symbol="D_u"
     )
 
     def check(self) -> None:
@@ -69,19 +69,12 @@ class ColouredField(RingField):
     @cached_property
     def field_diffusion(self) -> Array:
         """D (n_site, n_site), the diffusion of the white noise that short correlation times tend to."""
-        spectrum = spatial.noise_spectrum("exponential", self.noise_correlation_length, self.n_site, self.length)
-        if self.noise_correlation_length == 0:
-            homogeneous = spectrum[0] * np.eye(self.n_site)
-        else:
-            homogeneous = spatial.circulant(np.fft.irfft(spectrum, n=self.n_site))
-        return np.asarray(homogeneous * self.noise_strength / self.time_constant**2)
+        return self.noise_matrix(self.noise_correlation_length)
 
     @cached_property
     def correlation_times(self) -> Array:
         """tc at the sites."""
-        site = np.arange(self.n_site)
-        shape = np.cos(2 * np.pi * (site - (self.n_site // 2 - 1) / 2) / self.n_site)
-        return self.correlation_time * (1 + self.correlation_time_heterogeneity * shape)
+        return self.correlation_time * (1 + self.correlation_time_heterogeneity * self.cosine)
 
     @property
     def _intrinsic_diffusion(self) -> float:

@@ -254,6 +254,10 @@ class FourierField(LinearModel):
         )
         return relaxation.Balance(*(np.asarray(values @ modes.multiplicity) for values in per_mode))
 
+    @property
+    def jointly_sampled(self) -> int:
+        return 1
+
     def relaxing_balance(self, run: Run) -> relaxation.Balance:
         modes = self.modes
         fade = np.exp(-2 * modes.decay * run.times[:, None])

@@ -16,7 +16,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from nessmap.model import Array, Matrix, Stability, Start, parameter
+from nessmap.model import Array, Matrix, parameter
 from nessmap.models.ring_field import RingField
 from nessmap.theory import spatial
 
@@ -54,9 +54,10 @@ class HeterogeneousField(RingField):
             ("coupling_heterogeneity", "coupling at every site"),
         ):
             if (1 + getattr(self, name) * self.shape).min() <= 0:
-                lowest, highest = -1 / self.shape.max(), -1 / self.shape.min()
-                bounds = f"between {lowest:.4g} and {highest:.4g} [positive {what}]"
-                raise self.error(name, bounds, "the profile is multiplied by it and added to 1")
+                above = [f"> {-1 / self.shape.max():.4g}"] if self.shape.max() > 0 else []
+                below = [f"< {-1 / self.shape.min():.4g}"] if self.shape.min() < 0 else []
+                bounds = f"{' and '.join(above + below)} [{what}]"
+                raise self.error(name, bounds, "1 + heterogeneity x profile is positive everywhere")
 
     @property
     def n_dim(self) -> int:
@@ -73,8 +74,7 @@ class HeterogeneousField(RingField):
         """h at the sites; the cosine is largest in the middle of the left half and smallest in that of the right."""
         if self.profile:
             return np.array(self.profile[0])
-        site = np.arange(self.n_site)
-        return np.asarray(np.cos(2 * np.pi * (site - (self.n_site // 2 - 1) / 2) / self.n_site))
+        return self.cosine
 
     @cached_property
     def gain(self) -> Array:
@@ -95,22 +95,10 @@ class HeterogeneousField(RingField):
 
     @cached_property
     def linear_diffusion(self) -> Array:
-        spectrum = spatial.noise_spectrum("exponential", self.noise_correlation_length, self.n_site, self.length)
-        if self.noise_correlation_length == 0:  # exactly diagonal
-            homogeneous = spectrum[0] * np.eye(self.n_site)
-        else:
-            homogeneous = spatial.circulant(np.fft.irfft(spectrum, n=self.n_site))
         amplitude = np.sqrt(1 + self.noise_heterogeneity * self.shape)
-        return np.asarray(np.outer(amplitude, amplitude) * homogeneous * self.noise_strength / self.time_constant**2)
+        return np.asarray(np.outer(amplitude, amplitude) * self.noise_matrix(self.noise_correlation_length))
 
     @property
     def uncoupled_log_determinant(self) -> float:
         """ln det of the covariance that the same noise makes without coupling, D tau."""
         return float(np.linalg.slogdet(self.linear_diffusion * self.time_constant)[1])
-
-    def initial_mean(self, start: Start) -> Array:
-        return start.mean + start.wave * np.cos(2 * np.pi * np.arange(self.n_site) / self.n_site)
-
-    def stability(self) -> Stability:
-        rate, kind, _ = super().stability()
-        return Stability(rate, kind, float("nan"))

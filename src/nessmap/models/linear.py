@@ -185,16 +185,22 @@ class LinearModel(Model):
         return np.array(values).reshape(covariance.shape[:-2])
 
     def balance_of(self, means: Array, moments: Array, share: Array, run: Run) -> relaxation.Balance:
-        """Entropy balance (...) of a state with these means (..., n_dim) and second moments (..., n_pair).
+        """Entropy balance (...) of a state with these means (..., n_dim) and second moments (..., n_pair), unbiased.
 
-        share (...) is the share of the lanes that each was measured on; what few lanes bias, the jackknife corrects here.
+        share (...) is the share of the run's lanes that each was measured on.
         """
         first, second = self.correlated_pairs
-        central = moments - means[..., first] * means[..., second]
+        n_lane = share * run.n_replica
+        central = (moments - means[..., first] * means[..., second]) * (n_lane / (n_lane - 1))[..., None]
         covariance = np.zeros((*moments.shape[:-1], self.n_dim, self.n_dim))
         covariance[..., first, second] = central
         covariance[..., second, first] = central
-        return relaxation.balance(self.linear_drift, self.linear_diffusion, means, covariance)
+        return relaxation.corrected_balance(self.linear_drift, self.linear_diffusion, means, covariance, n_lane)
+
+    @property
+    def jointly_sampled(self) -> int:
+        """Coordinates whose covariance matrix a relaxation estimates as one."""
+        return self.n_dim
 
     def relaxing_balance(self, run: Run) -> relaxation.Balance:
         """Entropy balance (n_time,) of the relaxation that a run follows."""
@@ -320,6 +326,9 @@ def _factor(covariance: Array) -> Array:
     values, vectors = np.linalg.eigh(covariance)
     if values[0] > 1e-12 * values[-1]:
         return np.linalg.cholesky(covariance)
-    # singular: a QR of the symmetric root gives the triangular factor the kernel wants
-    root = vectors * np.sqrt(np.clip(values, 0.0, None))
+    # singular, or only in its units: a QR of the symmetric root gives the triangular factor the kernel wants
+    scale = np.sqrt(np.diag(covariance))
+    scale = np.where(scale > 0, scale, 1.0)
+    values, vectors = np.linalg.eigh(covariance / np.outer(scale, scale))
+    root = scale[:, None] * vectors * np.sqrt(np.clip(values, 0.0, None))
     return np.ascontiguousarray(np.asarray(np.linalg.qr(root.T, mode="r")).T)

@@ -2,7 +2,7 @@
 
 tau du/dt = -u + J Int w(x - x') f(u(x')) dx' + I(x) + noise,  I(x) = input + pull exp(-(x - x_0)^2 / 2 s^2)
 
-linearised about the fixed point u*(x): the gain g(x) = f'(u*(x)) is large on the flanks of the bump alone, so that the
+linearised about the fixed point u*(x): the gain g(x) = f'(u*(x)) is largest on the flanks of the bump, so that the
 drift W diag(g) is not symmetric although w is. Noise D(x) ~ g(x)^-alpha: uniform for alpha = 0, and for alpha = 1 detailed
 balance holds exactly; docs/theory.md, "Broken homogeneity".
 """
@@ -20,20 +20,20 @@ from nessmap.model import Array, ParameterError, parameter
 from nessmap.models.linear import LinearModel
 from nessmap.theory import spatial, transfer_functions
 
-_RELAXING_STEPS, _NEWTON_STEPS = 200, 20
+_RELAXING_TIME, _NEWTON_STEPS = 60.0, 20  # in time constants; Newton takes over from there
 
 
 @dataclasses.dataclass(frozen=True)
 class PinnedBump(LinearModel):
     """Linear fluctuations u - u* at the sites, by the exact step of the whole matrix.
 
-    The fixed point is the one that relaxation without noise reaches from rest under this input.
+    The fixed point is the one that relaxation without noise reaches from u = I(x).
     """
 
     name: ClassVar[str] = "pinned_bump"
     version: ClassVar[int] = 1
 
-    weight: float = parameter(1.0, "weight of the kernel", symbol="J")
+    weight: float = parameter(1.0, "weight of the kernel", units="u", symbol="J")
     pull: float = parameter(1.0, "strength of the local input", units="u", symbol="I_1")
     noise_exponent: float = parameter(0.0, "exponent of the noise in the gain", symbol=r"\alpha")
     transfer: str = parameter("logistic", "transfer function", choices=("logistic", "tanh"))
@@ -44,7 +44,7 @@ class PinnedBump(LinearModel):
     kernel_width: float = parameter(0.8, "width of the excitation", units="length", above=0.0, symbol="w")
     inhibition_width: float = parameter(1.6, "width of the inhibition", units="length", above=0.0, symbol="w_i")
     inhibition: float = parameter(0.5, "inhibition relative to excitation", minimum=0.0, symbol="r")
-    noise_strength: float = parameter(0.01, "mean noise strength", units="u^2 length tau", above=0.0, symbol="D_0")
+    noise_strength: float = parameter(0.01, "mean noise strength", units="u^2 length time", above=0.0, symbol="D_0")
     length: float = parameter(8.0, "length of the ring", units="length", above=0.0, symbol="L")
     n_site: int = parameter(16, "number of sites", minimum=3, symbol="N")
     time_constant: float = parameter(1.0, "time constant", units="time", above=0.0, symbol=r"\tau")
@@ -102,8 +102,7 @@ class PinnedBump(LinearModel):
         weights, local_input = self.weights.tobytes(), self.local_input.tobytes()
         settled = _settled(self.transfer, self.slope, self.threshold, weights, local_input)
         if settled is None:
-            expected = "one with a bump at rest"
-            raise self.error("weight", expected, "none was reached; lower it")
+            raise self.error("weight", "one with a bump at rest", "none was reached; bring it nearer 0, or lower slope")
         return settled
 
     @cached_property
@@ -130,13 +129,15 @@ class PinnedBump(LinearModel):
 
 @lru_cache(maxsize=1024)  # a sweep over the noise asks for the same bump again and again
 def _settled(transfer: str, slope: float, threshold: float, weights: bytes, local_input: bytes) -> Array | None:
-    """Fixed point of u = W f(u) + I: damped steps from rest, then Newton's; None where these do not converge."""
+    """Fixed point of u = W f(u) + I: damped steps from u = I, then Newton's; None where these do not converge."""
     drive = np.frombuffer(local_input)
     matrix = np.frombuffer(weights).reshape(len(drive), len(drive))
     function = transfer_functions.TRANSFER_FUNCTIONS[transfer]
     u = drive.copy()
-    for _ in range(_RELAXING_STEPS):
-        u = u + 0.3 * (matrix @ function.value(u, slope, threshold) + drive - u)
+    # Euler steps that no linearised rate overshoots: f' is at most the slope (logistic: a quarter of it)
+    step = 1 / (2 + slope * np.abs(matrix).sum(axis=1).max())
+    for _ in range(int(_RELAXING_TIME / step)):
+        u = u + step * (matrix @ function.value(u, slope, threshold) + drive - u)
     for _ in range(_NEWTON_STEPS):
         residual = matrix @ function.value(u, slope, threshold) + drive - u
         u = u - np.linalg.solve(matrix * function.derivative(u, slope, threshold) - np.eye(len(u)), residual)

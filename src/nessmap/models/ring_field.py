@@ -20,7 +20,8 @@ class RingField(LinearModel):
     """n_site sites x_j = j dx on a ring, coupled by a kernel w(x - s).
 
     A positive kernel has unit integral, so that `coupling` g = gain x kernel integral and its threshold is 1; a difference
-    of Gaussians has an excitation of unit integral, a wizard hat (of zero integral) unit amplitude.
+    of Gaussians has an excitation of unit integral, a wizard hat (of zero integral) unit amplitude. Sampled at the sites these
+    hold up to aliasing: a kernel with a cusp or a jump as wide as the spacing has an integral of 1.08, at three spacings 1.01.
     """
 
     coupling: float = parameter(0.5, "coupling", symbol="g")
@@ -37,7 +38,7 @@ class RingField(LinearModel):
     kernel_values: Matrix = parameter(
         (), "kernel at the sites, one row", units="1/length", used_with=("kernel", ("sampled",))
     )
-    noise_strength: float = parameter(0.1, "noise strength", units="u^2 length tau", above=0.0, symbol="D_0")
+    noise_strength: float = parameter(0.1, "noise strength", units="u^2 length time", above=0.0, symbol="D_0")
     length: float = parameter(12.0, "length of the ring", units="length", above=0.0, symbol="L")
     n_site: int = parameter(64, "number of sites", minimum=3, symbol="N")
     time_constant: float = parameter(1.0, "time constant", units="time", above=0.0, symbol=r"\tau")
@@ -99,3 +100,18 @@ class RingField(LinearModel):
     def kernel_matrix_at_sites(self) -> Array:
         """dx w(x_i - x_j), (n_site, n_site): what the activity of site j sends to site i."""
         return self.spacing * spatial.circulant(self.kernel_at_sites())
+
+    @property
+    def cosine(self) -> Array:
+        """One period at the sites, largest in the middle of the left half and smallest in that of the right."""
+        site = np.arange(self.n_site)
+        return np.asarray(np.cos(2 * np.pi * (site - (self.n_site // 2 - 1) / 2) / self.n_site))
+
+    def noise_matrix(self, correlation_length: float) -> Array:
+        """D (n_site, n_site) [u^2/time] of homogeneous exponentially correlated noise; exactly diagonal where it is white."""
+        spectrum = spatial.noise_spectrum("exponential", correlation_length, self.n_site, self.length)
+        if correlation_length == 0:
+            unit = spectrum[0] * np.eye(self.n_site)
+        else:
+            unit = spatial.circulant(np.fft.irfft(spectrum, n=self.n_site))
+        return np.asarray(unit * self.noise_strength / self.time_constant**2)

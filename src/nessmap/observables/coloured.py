@@ -31,9 +31,14 @@ class JointEntropyProductionRate(Observable[ColouredField]):
     needs: ClassVar[tuple[str, ...]] = ("covariance",)
 
     def finalize(self, model: ColouredField, run: Run, means: Mapping[str, Array]) -> Array:
-        if model.intrinsic_noise == 0:
+        if self.why_undefined(model, run):
             return np.full(means["covariance"].shape[:-1], np.nan)
         return np.asarray(means["covariance"] @ model.local_mean_weights)
+
+    def why_undefined(self, model: ColouredField, run: Run) -> str:
+        return (
+            "" if model.intrinsic_noise else "it is infinite without white noise on the field; set intrinsic_noise > 0"
+        )
 
 
 class OddVelocityEntropyProductionRate(Observable[ColouredField]):
@@ -48,9 +53,12 @@ class OddVelocityEntropyProductionRate(Observable[ColouredField]):
     needs: ClassVar[tuple[str, ...]] = ("covariance",)
 
     def finalize(self, model: ColouredField, run: Run, means: Mapping[str, Array]) -> Array:
-        if model.intrinsic_noise > 0:
+        if self.why_undefined(model, run):
             return np.full(means["covariance"].shape[:-1], np.nan)
         return np.asarray(means["covariance"] @ model.odd_velocity_weights)
+
+    def why_undefined(self, model: ColouredField, run: Run) -> str:
+        return _no_velocity(model)
 
 
 class MarginalEntropyProductionRate(Observable[ColouredField]):
@@ -65,9 +73,12 @@ class MarginalEntropyProductionRate(Observable[ColouredField]):
     needs: ClassVar[tuple[str, ...]] = ("lagged_covariance",)
 
     def finalize(self, model: ColouredField, run: Run, means: Mapping[str, Array]) -> Array:
-        if model.intrinsic_noise > 0:
+        if self.why_undefined(model, run):
             return np.full(means["lagged_covariance"].shape[:-1], np.nan)
         return np.asarray(means["lagged_covariance"] @ model.odd_velocity_path_weights / run.dt)
+
+    def why_undefined(self, model: ColouredField, run: Run) -> str:
+        return _no_velocity(model)
 
     def expected(self, model: ColouredField, run: Run, predictions: Mapping[str, Prediction]) -> Prediction | None:
         if model.intrinsic_noise > 0:
@@ -76,3 +87,7 @@ class MarginalEntropyProductionRate(Observable[ColouredField]):
             model.field_drift, model.field_diffusion, model.correlation_times, run.dt
         )
         return Prediction(value, "exact", "mean of the path sum at this dt; docs/theory.md")
+
+
+def _no_velocity(model: ColouredField) -> str:
+    return "white noise leaves the field without a velocity; set intrinsic_noise: 0" if model.intrinsic_noise else ""

@@ -32,7 +32,7 @@ class SiteVariance(Observable[LinearModel]):
 
 
 class StructureFactor(PerWavenumber):
-    """S(k) = <|u_k|^2> of unitary Fourier modes; times the site spacing it is the continuum structure factor."""
+    """S(k) = <|u_k|^2> of unitary Fourier modes; times the area of a site it is the continuum structure factor."""
 
     name: ClassVar[str] = "structure_factor"
     long_name: ClassVar[str] = "structure factor"

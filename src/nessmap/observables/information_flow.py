@@ -32,10 +32,17 @@ class _Fitted(Observable[LinearModel]):
         return issubclass(model, LinearModel) and model.all_even
 
     def finalize(self, model: LinearModel, run: Run, means: Mapping[str, Array]) -> Array:
-        if not model.whole_partition or (self.of_a_side and not model.bipartite):
+        if self.why_undefined(model, run):
             return np.full(means["covariance"].shape[:-1], np.nan)
         fit = model.sided_fit(means, run.dt)
         return np.asarray(self.per_block(fit, *model.sides).sum(axis=-1))
+
+    def why_undefined(self, model: LinearModel, run: Run) -> str:
+        if not model.whole_partition:
+            return "the two sides of the partition leave coordinates out; let them hold all"
+        if self.of_a_side and not model.bipartite:
+            return "noise is common to both sides, so nothing belongs to one alone; take noise without correlation"
+        return ""
 
     @abstractmethod
     def per_block(self, fit: Fit, first: list[int], second: list[int]) -> Array:

@@ -46,6 +46,10 @@ class Observable(ABC, Generic[ModelT]):
         """The mean of this estimator at this dt; the continuum value where it has no bias, None where nothing is known."""
         return self.theory(model, run, predictions)
 
+    def why_undefined(self, model: ModelT, run: Run) -> str:
+        """Why there is no value for these parameters, with the remedy; empty where there is one."""
+        return ""
+
     def coordinates(self, model: ModelT, run: Run) -> tuple[Array, ...]:
         """Values along each of `dimensions` for this model and run."""
         return ()

@@ -41,6 +41,14 @@ class _OfTheBalance(Observable[LinearModel]):
     def theory(self, model: LinearModel, run: Run, predictions: Mapping[str, Prediction]) -> Prediction | None:
         return Prediction(getattr(model.relaxing_balance(run), self.term), "exact", self.source)
 
+    def why_undefined(self, model: LinearModel, run: Run) -> str:
+        needed = 16 * -(-(model.jointly_sampled + 3) * 16 // 15 // 16)  # the jackknife leaves a sixteenth out
+        if run.n_replica >= needed:
+            return ""
+        return (
+            f"{run.n_replica} lanes do not determine a covariance of {model.jointly_sampled}; set n_replica >= {needed}"
+        )
+
     def coordinates(self, model: LinearModel, run: Run) -> tuple[Array, ...]:
         return (run.times,)
 

@@ -22,9 +22,10 @@ FREQUENCY = {"units": "1 / time", "long_name": "angular frequency", "symbol": r"
 class EntropyProductionBound(Observable[LinearModel]):
     """2 <s>^2 / (T Var s), s the entropy along windows of T = 100 dt: no more than the entropy production rate.
 
-    The thermodynamic uncertainty relation with the entropy production as current. Theory is the bound of endless windows;
-    shorter ones bind more tightly, which the expectation knows. No expectation, and no z-score, where a run is too short to
-    tell the mean of s from 0: the error of its square is then far too small as often as the mean is near 0 by chance.
+    The thermodynamic uncertainty relation with the entropy production as current. Theory is the bound of endless windows and
+    tiny steps; a short window tightens it and a finite dt loosens it, which the expectation knows. No expectation, and no
+    z-score, where a run is too short to tell the mean of s from 0: the error of its square is then far too small as often as
+    the mean is near 0 by chance.
     """
 
     name: ClassVar[str] = "entropy_production_bound"

@@ -24,7 +24,8 @@ class RelaxingMoments(Statistic[LinearModel]):
         first, second = model.correlated_pairs
         rows = sums.reshape(N_TIME, -1, N_GROUP)
         stride = block.run.stride
-        for n in range(-block.step % stride, len(block.x) - 1, stride):
+        last = block.step + len(block.x) - 1 == block.run.n_step  # only then is a block's last state no other's first
+        for n in range(-block.step % stride, len(block.x) - (not last), stride):
             x = block.x[n]
             entries = np.concatenate([x, x[first] * x[second]])
             rows[(block.step + n) // stride] += entries.reshape(len(entries), -1, N_GROUP).sum(axis=1)

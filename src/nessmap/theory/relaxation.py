@@ -108,6 +108,59 @@ def balance(drift: Array, diffusion: Array, mean: Array, covariance: Array) -> B
     )
 
 
+def corrected_balance(
+    drift: Array, diffusion: Array, mean: Array, sample_covariance: Array, n_sample: ArrayLike
+) -> Balance:
+    """`balance` from a sample of a Gaussian state, exactly unbiased for any sample size; docs/theory.md, "Small samples".
+
+    Every term is linear in S, S^-1, ln det S and m m^T, whose sample values are biased by known factors. Unbiased also means
+    that a value may fall below zero where the true one is near zero.
+
+    Parameters
+    ----------
+    drift, diffusion : as in `balance`.
+    mean : (..., w) sample mean of n_sample values.
+    sample_covariance : (..., w, w) about the sample mean, divided by n_sample - 1; NaN where it is not positive definite.
+    n_sample : (...) values; NaN results where n_sample <= w + 2: the mean of the inverse covariance does not exist.
+
+    >>> state = corrected_balance(-np.eye(1), np.eye(1), np.array([1.0]), np.array([[2.0]]), 1e9)
+    >>> [round(float(value), 6) for value in state[1:]]
+    [-0.5, 1.5, 2.0, 0.0, 1.5, 0.653426]
+    """
+    from scipy.special import digamma
+
+    width = drift.shape[-1]
+    n = np.asarray(n_sample, dtype=float)
+    freedom = np.where(n > width + 2, n - 1, np.nan)
+    final = blocks.stationary_covariance(drift, diffusion)
+    final_inverse = np.linalg.inv(final)
+    velocity = np.linalg.solve(final, blocks.irreversible_circulation(drift, diffusion).mT).mT
+    cost = velocity.mT @ np.linalg.solve(diffusion, velocity)
+    pull = final_inverse @ diffusion @ final_inverse
+    factor = blocks.cholesky_factor(sample_covariance)
+    precise = np.linalg.solve(factor, blocks.cholesky_factor(diffusion))
+    spread = (1 - (width + 1) / freedom) * (precise**2).sum(axis=(-2, -1))  # tr(D S^-1)
+    bias = digamma((freedom[..., None] - np.arange(width)) / 2).sum(axis=-1) - width * np.log(freedom / 2)
+    log_volume = 2 * np.log(np.einsum("...ii->...i", factor)).sum(axis=-1) - bias
+    outer = np.asarray(mean)[..., :, None] * np.asarray(mean)[..., None, :]
+    second = sample_covariance * (1 - 1 / n)[..., None, None] + outer  # S + m m^T
+
+    def trace(weight: Array, matrix: Array) -> Array:
+        return np.asarray(np.einsum("...ij,...ji->...", weight, matrix))
+
+    entropy = (width * math.log(2 * math.pi * math.e) + log_volume) / 2
+    entropy_rate = spread + np.trace(drift, axis1=-2, axis2=-1)
+    housekeeping = trace(cost, second)
+    excess = spread - 2 * trace(diffusion, final_inverse) + trace(pull, second)
+    divergence = (trace(final_inverse, second) - width - log_volume + np.linalg.slogdet(final)[1]) / 2
+    production = housekeeping + excess
+    return Balance(
+        *np.broadcast_arrays(
+            entropy, entropy_rate, production, production - entropy_rate, housekeeping, excess, divergence
+        )
+    )
+
+
 def _divergence(final_factor: Array, factor: Array, difference: Array) -> Array:
     """Part of (22) without the mean, from the eigenvalues of S_inf^-1 S - 1, each of which adds a non-negative term."""
     half = np.linalg.solve(final_factor, difference)
