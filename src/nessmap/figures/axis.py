@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
-from matplotlib.ticker import MaxNLocator, NullLocator
+from matplotlib.ticker import FixedFormatter, FixedLocator, MaxNLocator, NullFormatter, NullLocator
 from numpy.typing import NDArray
 
 from nessmap.figures import style
@@ -60,7 +60,14 @@ class Axis(NamedTuple):
             axis.set_minor_locator(NullLocator())
             if turned:
                 axis.set_tick_params(rotation=90)
-        elif not self.logarithmic:
+        elif self.logarithmic:
+            ticks = log_ticks(
+                float(self.edges[0]), float(self.edges[-1]), int(room / (0.4 if direction == "x" else 0.25))
+            )
+            axis.set_major_locator(FixedLocator(ticks))
+            axis.set_major_formatter(FixedFormatter([level_text(tick) for tick in ticks]))
+            axis.set_minor_formatter(NullFormatter())
+        else:
             most = int(room / (0.34 if direction == "x" else 0.25))
             axis.set_major_locator(MaxNLocator(max(2, min(7, most)), steps=[1, 2, 5, 10]))
 
