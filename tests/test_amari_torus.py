@@ -201,3 +201,54 @@ def test_modes_of_a_gaussian_kernel_are_products_of_those_of_two_rings(n_site):
     tilted = (2 * p == n_site) & (q != 0) & (2 * q != n_site)
     found = 1 - model.modes.decay - 1j * model.modes.rotation
     np.testing.assert_allclose(found[~tilted], expected[~tilted], atol=1e-14)
+
+
+# --- sampled functions, derived couplings
+
+
+def test_a_sampled_kernel_and_noise_stand_for_their_functions():
+    named = AmariTorus(n_site=8, kernel_width=0.9, shift=0.4, noise_correlation_length=0.8)
+    p, q, _ = named._chosen
+    spectrum = np.zeros((8, 8))
+    spectrum[p, q] = spectrum[-p % 8, -q % 8] = named.modes.diffusion / named.noise_strength
+    covariance = np.fft.ifft2(spectrum).real
+    covariance = (covariance + np.roll(covariance[::-1, ::-1], (1, 1), axis=(0, 1))) / 2
+    sampled = AmariTorus(
+        n_site=8,
+        kernel="sampled",
+        kernel_values=named._kernel_at_sites().tolist(),
+        noise="sampled",
+        noise_values=covariance.tolist(),
+    )
+    for part in ("decay", "rotation", "diffusion"):
+        ours, theirs = getattr(sampled.modes, part), getattr(named.modes, part)
+        np.testing.assert_allclose(ours, theirs, rtol=1e-8, atol=1e-11 * np.abs(theirs).max())  # kept to 12 digits
+
+
+def test_the_coupling_of_a_torus_follows_its_transfer_function():
+    """logistic at u_0 = 0: f = 1/2, f' = 1/4; the difference of Gaussians has half a unit of integral."""
+    derived = AmariTorus(kernel="difference_of_gaussians", inhibition=0.5, transfer="logistic", weight=2.0, input=-0.5)
+    assert derived.kernel_integral == pytest.approx(0.5, abs=1e-6)
+    assert derived.homogeneous_state == pytest.approx(0.0, abs=1e-6)
+    assert derived.gain_coupling == pytest.approx(0.5, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"kernel": "sampled", "kernel_values": [[0.1, 0.2]]}, "kernel_values = .*, expected 12 rows of 12 numbers"),
+        (
+            {
+                "noise": "sampled",
+                "n_site": 3,
+                "kernel_width": 2.0,
+                "noise_values": [[1, 0.3, 0.1], [0, 0, 0], [0, 0, 0]],
+            },
+            "expected C\\(-r\\) = C\\(r\\) with a positive discrete transform",
+        ),
+        ({"noise": "sampled", "noise_correlation_length": 1.0}, "expected nothing: noise = sampled does not use it"),
+    ],
+)
+def test_mistakes_in_sampled_functions_are_said(wrong, message):
+    with pytest.raises(ParameterError, match=message):
+        AmariTorus(**wrong)

@@ -2,9 +2,8 @@
 
 tau du/dt = -u + g Int w(x - x') u(x') dx' + noise,  <noise(x, t) noise(x', t')> = 2 C(x - x') delta(t - t')
 
-The coupling g is given, or it follows from a transfer function at the homogeneous state: g = weight f'(u_0) with
-u_0 = weight w(0) f(u_0) + input, w(0) the integral of the kernel. The model follows Lucente, Gradenigo, Salasnich,
-Entropy 27, 1104 (2025); every formula is derived in docs/theory.md.
+The coupling g is given, or it follows from a transfer function at the homogeneous state. The model follows Lucente,
+Gradenigo, Salasnich, Entropy 27, 1104 (2025); every formula is derived in docs/theory.md.
 """
 
 from __future__ import annotations
@@ -12,23 +11,22 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
-from nessmap.model import Array, Matrix, ParameterError, Prediction, Start, parameter, round_significant
+from nessmap.model import Array, Matrix, ParameterError, Prediction, Start, parameter
+from nessmap.models.derived_coupling import DerivedCoupling
 from nessmap.models.fourier_field import FourierField, Modes
 from nessmap.models.ring_field import RingField
-from nessmap.theory import spatial, transfer_functions
+from nessmap.theory import spatial
 
 SOURCE = "derived in docs/theory.md; model of Lucente, Gradenigo, Salasnich, Entropy 27, 1104 (2025)"
 _SMOOTH = ("noise", ("exponential", "gaussian"))
-_NAMES = tuple(transfer_functions.TRANSFER_FUNCTIONS)
-_BY_NAME = ("transfer", _NAMES)
 
 
 @dataclasses.dataclass(frozen=True)
-class AmariField(FourierField, RingField):
+class AmariField(FourierField, DerivedCoupling, RingField):
     """Linear field on a ring of n_site sites, simulated in orthonormal real Fourier coordinates (cosines and sines).
 
     The mode k obeys d u_k = -(gamma + i omega) u_k dt + sqrt(2 d) dW with gamma = (1 - g Re w_k)/tau, omega = -g Im w_k/tau,
@@ -50,40 +48,10 @@ class AmariField(FourierField, RingField):
         units="1/length",
         used_with=("noise", ("sampled",)),
     )
-    # a path knows the coupling, not where it came from
-    transfer: str = parameter("given", "where the coupling comes from", choices=("given", *_NAMES), shapes_path=False)
-    weight: float = parameter(1.0, "weight of the kernel", units="u", symbol="J", used_with=_BY_NAME, shapes_path=False)
-    slope: float = parameter(
-        1.0,
-        "slope of the transfer function",
-        units="1/u",
-        above=0.0,
-        symbol=r"\beta",
-        used_with=_BY_NAME,
-        shapes_path=False,
-    )
-    threshold: float = parameter(
-        0.0, "threshold of the transfer function", units="u", symbol=r"\theta", used_with=_BY_NAME, shapes_path=False
-    )
-    input: float = parameter(0.0, "homogeneous input", units="u", symbol="I", used_with=_BY_NAME, shapes_path=False)
-    branch: str = parameter(
-        "lowest",
-        "which homogeneous state, where there are several",
-        choices=("lowest", "highest"),
-        used_with=_BY_NAME,
-        shapes_path=False,
-    )
 
     def check(self) -> None:
         RingField.check(self)
-        if self.transfer != "given":
-            if self.coupling != self.parameters()["coupling"].default:
-                raise self.error("coupling", f"nothing: it follows from transfer = {self.transfer}", "leave it out")
-            if not self._homogeneous_states():
-                remedy = (
-                    f"{self.transfer} of slope {self.slope:g} grows as fast as u itself or faster: lower weight x slope"
-                )
-                raise self.error("weight", "one with a homogeneous state", remedy)
+        self.check_coupling()
         self.check_row("noise_values", self.noise == "sampled")
         if self.noise == "sampled":
             row = np.array(self.noise_values[0])
@@ -124,33 +92,9 @@ class AmariField(FourierField, RingField):
     def _kernel_transform(self) -> tuple[Array, Array]:
         return spatial.transform(self.kernel_at_sites(), self.spacing)
 
-    def _homogeneous_states(self) -> list[float]:
-        weight = self.weight * float(self._kernel_transform[0][0])
-        try:
-            states = transfer_functions.homogeneous_fixed_points(
-                self.transfer, self.slope, self.threshold, weight, self.input
-            )
-        except ValueError:  # a line parallel to the identity
-            return []
-        return list(states)
-
-    @cached_property
-    def homogeneous_state(self) -> float:
-        """u_0 of the chosen branch; 0 where the coupling is given."""
-        if self.transfer == "given":
-            return 0.0
-        return self._homogeneous_states()[0 if self.branch == "lowest" else -1]
-
-    @cached_property
-    def gain_coupling(self) -> float:
-        """g: the coupling as given, or weight x f'(u_0)."""
-        if self.transfer == "given":
-            return self.coupling
-        gain = transfer_functions.gain(self.transfer, self.slope, self.threshold, self.homogeneous_state)
-        return round_significant(self.weight * float(gain))
-
-    def path_parameters(self) -> dict[str, Any]:
-        return {**super().path_parameters(), "coupling": self.gain_coupling}
+    @property
+    def kernel_integral(self) -> float:
+        return float(self._kernel_transform[0][0])
 
     @cached_property
     def modes(self) -> Modes:

@@ -13,11 +13,13 @@ from typing import ClassVar
 
 import numpy as np
 
-from nessmap.model import Array, Prediction, Start, parameter
+from nessmap.model import Array, Matrix, Prediction, Start, parameter
+from nessmap.models.derived_coupling import DerivedCoupling
 from nessmap.models.fourier_field import FourierField, Modes
 from nessmap.models.linear import Indices
 from nessmap.theory import spatial
 
+_NAMED = ("kernel", ("gaussian", "exponential", "difference_of_gaussians"))
 _HAT = ("kernel", ("difference_of_gaussians",))
 
 
@@ -37,7 +39,7 @@ _PROFILES: dict[str, tuple[Callable[[Array, float], Array], float]] = {
 
 
 @dataclasses.dataclass(frozen=True)
-class AmariTorus(FourierField):
+class AmariTorus(FourierField, DerivedCoupling):
     """n_site x n_site sites, simulated in orthonormal real Fourier coordinates; sites are numbered row by row, x first.
 
     A kernel has unit integral, so that its threshold is coupling 1; a difference of Gaussians has an excitation of unit
@@ -47,19 +49,36 @@ class AmariTorus(FourierField):
     name: ClassVar[str] = "amari_torus"
     version: ClassVar[int] = 1
 
-    coupling: float = parameter(0.5, "coupling", symbol="g")
-    shift: float = parameter(0.0, "kernel shift along x", units="length", symbol="s")
-    noise_correlation_length: float = parameter(
-        0.0, "noise correlation length, Gaussian", units="length", minimum=0.0, symbol=r"\xi"
-    )
+    shift: float = parameter(0.0, "kernel shift along x", units="length", symbol="s", used_with=_NAMED)
     kernel: str = parameter(
-        "gaussian", "shape of the kernel", choices=("gaussian", "exponential", "difference_of_gaussians")
+        "gaussian", "shape of the kernel", choices=("gaussian", "exponential", "difference_of_gaussians", "sampled")
     )
-    kernel_width: float = parameter(0.7, "kernel width", units="length", above=0.0, symbol="w")
+    kernel_width: float = parameter(0.7, "kernel width", units="length", above=0.0, symbol="w", used_with=_NAMED)
     inhibition_width: float = parameter(
         1.4, "width of the inhibition", units="length", above=0.0, symbol="w_i", used_with=_HAT
     )
     inhibition: float = parameter(0.5, "inhibition relative to excitation", minimum=0.0, symbol="r", used_with=_HAT)
+    kernel_values: Matrix = parameter(
+        (),
+        "kernel at the sites, a row for each x, from site 0 on",
+        units="1/length^2",
+        used_with=("kernel", ("sampled",)),
+    )
+    noise_correlation_length: float = parameter(
+        0.0,
+        "noise correlation length, Gaussian",
+        units="length",
+        minimum=0.0,
+        symbol=r"\xi",
+        used_with=("noise", ("gaussian",)),
+    )
+    noise: str = parameter("gaussian", "shape of the noise's covariance", choices=("gaussian", "sampled"))
+    noise_values: Matrix = parameter(
+        (),
+        "covariance of the noise at the sites, a row for each x, times noise_strength",
+        units="1/length^2",
+        used_with=("noise", ("sampled",)),
+    )
     noise_strength: float = parameter(0.1, "noise strength", units="u^2 length^2 time", above=0.0, symbol="D_0")
     length: float = parameter(6.0, "length of a side", units="length", above=0.0, symbol="L")
     n_site: int = parameter(12, "number of sites along a side", minimum=3, symbol="N")
@@ -71,8 +90,18 @@ class AmariTorus(FourierField):
         return self.length / self.n_site
 
     def check(self) -> None:
+        for name in ("kernel_values", "noise_values"):
+            rows, wanted = getattr(self, name), "sampled" in (self.kernel if name == "kernel_values" else self.noise)
+            if wanted and (len(rows), len(rows[0]) if rows else 0) != (self.n_site, self.n_site):
+                raise self.error(name, f"{self.n_site} rows of {self.n_site} numbers", "n_site sets its size")
+        if self.noise == "sampled":
+            values = np.array(self.noise_values)
+            if not np.array_equal(values, _mirrored(values)) or np.fft.fft2(values).real.min() <= 0:
+                expected = "C(-r) = C(r) with a positive discrete transform"
+                raise self.error("noise_values", expected, "sample an even, positive definite function at the sites")
+        self.check_coupling()
         for name in ("kernel_width", "inhibition_width"):
-            used = name == "kernel_width" or self.kernel == "difference_of_gaussians"
+            used = self.kernel in _NAMED[1] if name == "kernel_width" else self.kernel == "difference_of_gaussians"
             if used and getattr(self, name) < self.spacing * (1 - 1e-9):
                 remedy = f"raise n_site to {int(np.ceil(self.length / getattr(self, name)))}"
                 raise self.error(name, f">= {self.spacing:.4g} [site spacing length / n_site]", remedy)
@@ -99,6 +128,8 @@ class AmariTorus(FourierField):
 
     def _kernel_at_sites(self) -> Array:
         """w(r_ij) [1/length^2] over periodic images, (n_site, n_site), x along the first axis."""
+        if self.kernel == "sampled":
+            return np.array(self.kernel_values)
         if self.kernel == "difference_of_gaussians":
             excitation = self._summed(_gaussian, 9.0, self.kernel_width)
             return excitation - self.inhibition * self._summed(_gaussian, 9.0, self.inhibition_width)
@@ -126,23 +157,36 @@ class AmariTorus(FourierField):
         return p[chosen], q[chosen], np.where(own < opposite, 2, 1)[chosen]
 
     @cached_property
+    def _kernel_transform(self) -> tuple[Array, Array]:
+        kernel = self._kernel_at_sites()
+        even, odd = (kernel + _mirrored(kernel)) / 2, (kernel - _mirrored(kernel)) / 2
+        # apart: an even kernel does not turn at all, to the last bit
+        return self.spacing**2 * np.fft.fft2(even).real, self.spacing**2 * np.fft.fft2(odd).imag
+
+    @property
+    def kernel_integral(self) -> float:
+        return float(self._kernel_transform[0][0, 0])
+
+    def _noise_spectrum(self) -> Array:
+        """Transform of the noise's covariance for unit strength on all wavenumbers, (n_site, n_site)."""
+        if self.noise == "sampled":
+            return np.asarray(np.fft.fft2(np.array(self.noise_values)).real)
+        along = spatial.noise_spectrum("gaussian", self.noise_correlation_length, self.n_site, self.length)
+        fold = np.minimum(np.arange(self.n_site), self.n_site - np.arange(self.n_site))
+        return np.outer(along[fold], along[fold])
+
+    @cached_property
     def modes(self) -> Modes:
         """Rates and noise per wavenumber k = 2 pi (p, q) / L."""
-        kernel = self._kernel_at_sites()
-        mirrored = np.roll(kernel[::-1, ::-1], (1, 1), axis=(0, 1))
-        # even and odd part apart: an even kernel does not turn at all, to the last bit
-        real = self.spacing**2 * np.fft.fft2((kernel + mirrored) / 2).real
-        imaginary = self.spacing**2 * np.fft.fft2((kernel - mirrored) / 2).imag
+        real, imaginary = self._kernel_transform
         p, q, multiplicity = self._chosen
         k = 2 * np.pi * np.fft.fftfreq(self.n_site, self.spacing)
         turning = np.where(multiplicity == 2, imaginary[p, q], 0.0)
-        along = spatial.noise_spectrum("gaussian", self.noise_correlation_length, self.n_site, self.length)
-        fold = np.minimum(np.arange(self.n_site), self.n_site - np.arange(self.n_site))
         return Modes(
             np.hypot(k[p], k[q]),
-            (1 - self.coupling * real[p, q]) / self.time_constant,
-            -self.coupling * turning / self.time_constant,
-            along[fold[p]] * along[fold[q]] * self.noise_strength / self.time_constant**2,
+            (1 - self.gain_coupling * real[p, q]) / self.time_constant,
+            -self.gain_coupling * turning / self.time_constant,
+            self._noise_spectrum()[p, q] * self.noise_strength / self.time_constant**2,
             multiplicity,
         )
 
@@ -189,3 +233,8 @@ class AmariTorus(FourierField):
     def theory(self, wanted: Collection[str] | None = None) -> dict[str, Prediction]:
         """Mode sums, as on the ring."""
         return self.as_predictions(wanted, "docs/theory.md, sums over modes")
+
+
+def _mirrored(values: Array) -> Array:
+    """values(-r) on the torus."""
+    return np.roll(values[::-1, ::-1], (1, 1), axis=(0, 1))
