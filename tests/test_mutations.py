@@ -56,7 +56,7 @@ def exact_means(model, run, kind):
             "share": np.array(1.0),
         }
     mean, covariance, rows = model.initial_mean(run.start), run.start.variance * np.eye(model.n_dim), []
-    for n in range(run.n_step):
+    for n in range(run.n_step + 1):
         if n % run.stride == 0:
             rows.append(np.concatenate([mean, (covariance + np.outer(mean, mean))[first, second]]))
         mean, covariance = step @ mean, step @ covariance @ step.T + noise
