@@ -176,15 +176,21 @@ def show_point(sweep: Sweep, words: Sequence[str], results: Path, check: bool) -
     status, message = worst((record.status, record.message) for record in records)
     averages = {name: total / (STATISTICS[name].n_term(run) * lanes_per_group) for name, total in sums.items()}
     means = averages if status is Status.ok else None
-    names = [observable.name for observable in sweep.observables if not observable.dimensions]
+    names = [observable.name for observable in sweep.observables]
     (values,) = evaluate_points(sweep.settings.model, [point.parameters], run, names, [means])
     print(f"key {point.key}, status {status.name} {message}".rstrip())
     print(f"leading rate {values['leading_rate']:.6g}")
     for name in names if means else []:
-        value, error = values[name], values[f"{name}_standard_error"]
-        expected, theory = (values.get(f"{name}_{part}", np.nan) for part in ("expected", "theory"))
-        z = (value - expected) / error if error > 0 else np.nan
-        print(f"{name:30} {value:12.6g} +- {error:.2g}  theory {theory:.6g}  expected {expected:.6g}  z {z:.2f}")
+        value, error, theory, expected = (
+            np.asarray(values.get(name + part, np.nan)) for part in ("", "_standard_error", "_theory", "_expected")
+        )
+        z = np.divide(value - expected, error, out=np.full(value.shape, np.nan), where=error > 0)
+        if value.ndim:
+            scored = z[np.isfinite(z)]
+            spread = f"rms z {np.sqrt(np.mean(scored**2)):.2f} of {scored.size}" if scored.size else "no z-score"
+            print(f"{name:40} {value.size} values from {np.min(value):.4g} to {np.max(value):.4g}, {spread}")
+        else:
+            print(f"{name:40} {value:12.6g} +- {error:.2g}  theory {theory:.6g}  expected {expected:.6g}  z {z:.2f}")
     return _compare(records, sweep, results) if check else 0
 
 
