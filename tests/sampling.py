@@ -18,7 +18,7 @@ def observed(model, kind="stationary", statistics=EVERYDAY):
     return [
         name
         for name, o in OBSERVABLES.items()
-        if o.defined_for(type(model)) and o.protocol == kind and set(o.needs) <= set(statistics)
+        if o.defined_for(type(model)) and o.protocol == kind and set(o.needs_for(type(model))) <= set(statistics)
     ]
 
 
@@ -41,7 +41,7 @@ def group_means(
 ):
     """{statistic: (n, 16)} averages; `protocol` may be a changed protocol class."""
     run = run_of(dt, duration, n_lane, model.n_dim, kind, start)
-    needed = {need for name in observed(model, kind, statistics) for need in OBSERVABLES[name].needs}
+    needed = {need for name in observed(model, kind, statistics) for need in OBSERVABLES[name].needs_for(type(model))}
     wanted = [STATISTICS[name] for name in statistics if name in needed]
     sums = {statistic.name: statistic.zero(model) for statistic in wanted}
     for first_lane in range(0, n_lane, LANES):
@@ -64,7 +64,7 @@ def estimates(model, means, dt=0.05, names=None, run=None):
     return {
         name: jackknife(
             lambda m, o=OBSERVABLES[name]: o.finalize(model, facts, m),
-            {need: means[need] for need in OBSERVABLES[name].needs},
+            {need: means[need] for need in OBSERVABLES[name].needs_for(type(model))},
         )
         for name in (observed(model) if names is None else names)
     }

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from nessmap import config, identity, kernels
 from nessmap.config import expand_axis
-from nessmap.kernels import amari_field, linear_blocks, moments, windows
+from nessmap.kernels import amari_field, functions, linear_blocks, moments, nonlinear_field, windows
 from nessmap.kernels import random as philox
 from nessmap.model import Start, round_significant
 from nessmap.models import MODELS
@@ -255,6 +255,8 @@ KNOWN = {
     "random": Known((1,), "b6ead528eb50f20d", "127969b9ad7a1e26"),
     "amari_field": Known((1,), "3cf860913b25f816", "2c77fea05de74e96"),
     "linear_blocks": Known((1,), "0e13e2cc8f68377f", "ea542c30a4bb7f47"),
+    "functions": Known((1,), "e26eaae8f4582422", "e3bdf9769d281375"),
+    "nonlinear_field": Known((1,), "f93e338631c7881f", "b3bdf3ec698a7694"),
     "windows": Known((1,), "9516ae87abc190cb", "a8db8ec4654455f6"),
     "moments": Known((1, 1), "02835f23d4629f9e", "24dbbe2f63c13e4c"),
 }
@@ -262,6 +264,8 @@ BUMP = {
     "random": "STREAM_VERSION in src/nessmap/kernels/random.py",
     "amari_field": "KERNEL_VERSION in src/nessmap/kernels/amari_field.py",
     "linear_blocks": "KERNEL_VERSION in src/nessmap/kernels/linear_blocks.py",
+    "functions": "KERNEL_VERSION in src/nessmap/kernels/functions.py, and in nonlinear_field.py, which calls it,",
+    "nonlinear_field": "KERNEL_VERSION in src/nessmap/kernels/nonlinear_field.py",
     "windows": "version of PathEntropyWindows in src/nessmap/statistics/windows.py",
     "moments": "version of Covariance and LaggedCovariance in src/nessmap/statistics/moments.py",
 }
@@ -301,6 +305,19 @@ def run_digest(name: str) -> str:
         keep, turn, kick = np.linspace(0.8, 0.9, 5), np.linspace(-0.2, 0.2, 5), np.linspace(0.5, 1.0, 5)
         amari_field.advance(x, keep, turn, np.array([0, 2, 1, 4, 3]), kick, key, 128, 7)
         result = x
+    elif name == "functions":
+        result = np.empty((4, 2, 5, 32))
+        for number in range(4):
+            functions.fill_response(result[number, 0], x[0], number, 1.5, 0.2)
+            functions.fill_gain(result[number, 1], x[0], number, 1.5, 0.2)
+    elif name == "nonlinear_field":
+        weights = np.cos(np.arange(25.0)).reshape(5, 5) / 5
+        drive, shape = np.linspace(-0.2, 0.2, 5), np.array([2.0, 1.5, 0.2])
+        nonlinear_field.advance(x, weights, drive, shape, np.array([1.0, 0.05]), np.tril(weights), key, 128, 7)
+        entropy = np.zeros((4, 16))
+        force, tangent = weights @ weights, np.array([0.3, 0.4])
+        nonlinear_field.add_entropy(entropy, x, weights, drive, shape, 1.0, force, weights - weights.T, tangent)
+        result = np.concatenate([x.ravel(), entropy.ravel()])
     elif name == "linear_blocks":
         result, blocks = np.ascontiguousarray(x[:, :4]), np.linspace(-0.5, 0.5, 8).reshape(2, 2, 2)
         linear_blocks.advance(result, np.array([[0, 2], [3, 1]]), blocks, np.tril(blocks + 1), key, 128, 7)

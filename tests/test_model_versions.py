@@ -15,6 +15,7 @@ KNOWN = {
     "heterogeneous_field": (1, "c3463ae1fb054f78"),
     "pinned_bump": (1, "d2f4ad179f083966"),
     "coloured_field": (1, "77fc96759d2d3219"),
+    "nonlinear_field": (1, "4463f0368e3af351"),
     "linear_langevin": (1, "e569ba585d2f5e99"),
 }
 CASES = {
@@ -48,6 +49,10 @@ CASES = {
     "coloured_field": [
         {"shift": 0.3, "correlation_time_heterogeneity": 0.5},
         {"noise_correlation_length": 0.5, "intrinsic_noise": 0.02, "n_site": 7},
+    ],
+    "nonlinear_field": [
+        {"shift": 0.3, "noise_correlation_length": 0.5},
+        {"transfer": "tanh", "slope": 0.8, "input": 0.2, "time_constant": 2.0},
     ],
     "linear_langevin": [{}, {"coupling_matrix": [[0.0, 1.0], [0.0, 0.0]], "coupling": 0.5, "noise_amplitude": 2.0}],
 }

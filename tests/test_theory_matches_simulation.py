@@ -101,7 +101,8 @@ def measured():
 
 
 def test_every_model_has_a_case():
-    assert CASES.keys() == MODELS.keys()
+    # whose theory is approximate is held by its limits and exact equilibria, in tests/test_nonlinear_field.py
+    assert CASES.keys() | {"nonlinear_field"} == MODELS.keys()
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from nessmap.model import as_written
 
 GROUPS = 16  # lanes come in multiples of the 16 groups that the errors are made of
-MAX_STEP = 2**32 - 100  # the random stream counts steps in 32 bits, and runs are rounded up to blocks of at most 100
+MAX_STEP = 2**32 - 2**20 - 100  # steps are counted in 32 bits; a burn-in has the last 2^20, blocks round up by 100
 NAME = r"^[A-Za-z0-9][A-Za-z0-9_-]*$"  # of sweeps and figures: they name files and stand in commands
 
 

@@ -307,6 +307,19 @@ class Model(ABC):
     def diffusion(self, x: Array, t: float) -> Array:
         """D [x^2 / time], (n_dim, n_dim)."""
 
+    def stepper(self, dt: float) -> Stepper:
+        """How a kernel advances the model by steps dt."""
+        raise TypeError(f"{self.name} has no stepper")
+
+    def stationary_sample(self, normals: Array) -> Array:
+        """Where stationary runs start, given standard normals (n_dim, n_lane): the stationary law, or near it and a burn_in."""
+        raise TypeError(f"{self.name} has no start")
+
+    @property
+    def burn_in(self) -> float:
+        """How long a stationary run goes on before it counts [time]; 0 where it starts from the stationary law itself."""
+        return 0.0
+
     @abstractmethod
     def stability(self) -> Stability:
         """Leading rate and kind; a point whose leading rate is not negative has no stationary state."""

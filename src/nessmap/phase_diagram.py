@@ -141,7 +141,7 @@ def _evaluate(model: Model, run: Run, observables: Sequence[str], means: Mapping
             values[f"{name}_expected"] = np.asarray(expected.value)
             values[f"{name}:kind"] = expected.kind
         if means is not None:
-            needed = {need: means[need][~np.isnan(means[need][:, 0])] for need in observable.needs}
+            needed = {need: means[need][~np.isnan(means[need][:, 0])] for need in observable.needs_for(type(model))}
             plug_in = partial(observable.finalize, model, run)
             estimate = _or_said(partial(jackknife, plug_in, needed), model, name)
             if estimate is not None:

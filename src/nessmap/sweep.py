@@ -220,7 +220,7 @@ class Sweep:
 
     def _check_length(self, observable: Observable[Any]) -> None:
         run = self.settings.run
-        for segment in (STATISTICS[name].segment for name in observable.needs):
+        for segment in (STATISTICS[name].segment for name in observable.needs_for(self.model_class)):
             if run.duration / run.dt < segment:
                 expected = f"at least {segment} steps run.dt = {run.dt}, the window of {observable.name}"
                 raise ConfigError(f"{self.source}: run.duration = {run.duration}, expected {expected}")
@@ -269,7 +269,9 @@ class Sweep:
     @property
     def statistics(self) -> tuple[str, ...]:
         """The statistics that the observables need, each once."""
-        return tuple(sorted({name for observable in self.observables for name in observable.needs}))
+        return tuple(
+            sorted({name for observable in self.observables for name in observable.needs_for(self.model_class)})
+        )
 
     def parameters_at(self, index: tuple[int, ...]) -> dict[str, Any]:
         """The parameters of one cell."""

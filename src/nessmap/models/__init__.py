@@ -9,6 +9,7 @@ from nessmap.models.coloured_field import ColouredField
 from nessmap.models.excitatory_inhibitory_field import ExcitatoryInhibitoryField
 from nessmap.models.heterogeneous_field import HeterogeneousField
 from nessmap.models.linear_langevin import LinearLangevin
+from nessmap.models.nonlinear_field import NonlinearField
 from nessmap.models.pinned_bump import PinnedBump
 
 MODELS: dict[str, type[Model]] = {
@@ -18,5 +19,6 @@ MODELS: dict[str, type[Model]] = {
     "pinned_bump": PinnedBump,
     "coloured_field": ColouredField,
     "excitatory_inhibitory_field": ExcitatoryInhibitoryField,
+    "nonlinear_field": NonlinearField,
     "linear_langevin": LinearLangevin,
 }

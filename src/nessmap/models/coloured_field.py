@@ -16,12 +16,13 @@ from typing import ClassVar
 import numpy as np
 
 from nessmap.model import Array, Prediction, parameter
+from nessmap.models.linear import LinearModel
 from nessmap.models.ring_field import RingField
 from nessmap.theory import coloured
 
 
 @dataclasses.dataclass(frozen=True)
-class ColouredField(RingField):
+class ColouredField(RingField, LinearModel):
     """Simulated at the sites, u first and z after, by the exact step of the joint linear system."""
 
     name: ClassVar[str] = "coloured_field"

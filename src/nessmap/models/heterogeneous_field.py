@@ -17,6 +17,7 @@ from typing import ClassVar
 import numpy as np
 
 from nessmap.model import Array, Matrix, parameter
+from nessmap.models.linear import LinearModel
 from nessmap.models.ring_field import RingField
 from nessmap.theory import spatial
 
@@ -24,7 +25,7 @@ _MATRIX = ("kernel", ("matrix",))
 
 
 @dataclasses.dataclass(frozen=True)
-class HeterogeneousField(RingField):
+class HeterogeneousField(RingField, LinearModel):
     """Simulated at the sites, by the exact step of the whole matrix."""
 
     name: ClassVar[str] = "heterogeneous_field"

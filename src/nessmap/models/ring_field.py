@@ -7,8 +7,7 @@ import math
 
 import numpy as np
 
-from nessmap.model import Array, Matrix, ParameterError, parameter
-from nessmap.models.linear import LinearModel
+from nessmap.model import Array, Matrix, Model, ParameterError, parameter
 from nessmap.theory import spatial
 
 _NAMED = ("kernel", tuple(spatial.PROFILES))
@@ -16,7 +15,7 @@ _HAT = ("kernel", ("difference_of_gaussians",))
 
 
 @dataclasses.dataclass(frozen=True)
-class RingField(LinearModel):
+class RingField(Model):
     """n_site sites x_j = j dx on a ring, coupled by a kernel w(x - s).
 
     A positive kernel has unit integral, so that `coupling` g = gain x kernel integral and its threshold is 1; a difference

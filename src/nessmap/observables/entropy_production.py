@@ -9,14 +9,16 @@ is read off both covariances, and nothing is assumed of its drift and noise. All
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
 from nessmap.model import Array, Model, Prediction, Run
 from nessmap.models.fourier_field import FourierField
 from nessmap.models.linear import LinearModel
+from nessmap.models.nonlinear_field import NonlinearField
 from nessmap.observables.observable import Observable
+from nessmap.observables.of_fields import AlsoOfNonlinearFields
 from nessmap.observables.per_wavenumber import PerWavenumber
 from nessmap.theory import blocks
 
@@ -31,7 +33,17 @@ class _AllEven(Observable[LinearModel]):
         return issubclass(model, LinearModel) and model.all_even
 
 
-class EntropyProductionRate(_AllEven):
+class _OfLinearAndNonlinear(AlsoOfNonlinearFields):
+    """The same estimator for both: of a linear model from moments, of a nonlinear field from sums along the path."""
+
+    model_class: ClassVar[type] = Model
+
+    @classmethod
+    def defined_for(cls, model: type[Model]) -> bool:
+        return issubclass(model, NonlinearField) or _AllEven.defined_for(model)
+
+
+class EntropyProductionRate(_OfLinearAndNonlinear):
     """Local mean <x^T sym(M_a^T A) x>, M_a the antisymmetric part of D^-1 A; docs/theory.md, "Two estimators"."""
 
     name: ClassVar[str] = "entropy_production_rate"
@@ -41,11 +53,13 @@ class EntropyProductionRate(_AllEven):
     source: ClassVar[str] = "local mean; docs/theory.md; Godreche & Luck, J. Phys. A 52, 035002 (2019)"
     needs: ClassVar[tuple[str, ...]] = ("covariance",)
 
-    def finalize(self, model: LinearModel, run: Run, means: Mapping[str, Array]) -> Array:
+    def finalize(self, model: Any, run: Run, means: Mapping[str, Array]) -> Array:
+        if isinstance(model, NonlinearField):
+            return means["field_entropy"][..., 0]
         return np.asarray(means["covariance"] @ model.local_mean_weights)
 
 
-class EntropyProductionRatePath(_AllEven):
+class EntropyProductionRatePath(_OfLinearAndNonlinear):
     """Path sum of M_a-weighted Stratonovich increments, exact differential removed, per unit time."""
 
     name: ClassVar[str] = "entropy_production_rate_path"
@@ -55,10 +69,14 @@ class EntropyProductionRatePath(_AllEven):
     source: ClassVar[str] = "Stratonovich path sum; docs/theory.md; Seifert, Rep. Prog. Phys. 75, 126001 (2012)"
     needs: ClassVar[tuple[str, ...]] = ("lagged_covariance",)
 
-    def finalize(self, model: LinearModel, run: Run, means: Mapping[str, Array]) -> Array:
+    def finalize(self, model: Any, run: Run, means: Mapping[str, Array]) -> Array:
+        if isinstance(model, NonlinearField):
+            return means["field_entropy"][..., 1] / run.dt
         return np.asarray(means["lagged_covariance"] @ model.path_weights / run.dt)
 
-    def expected(self, model: LinearModel, run: Run, predictions: Mapping[str, Prediction]) -> Prediction | None:
+    def expected(self, model: Any, run: Run, predictions: Mapping[str, Prediction]) -> Prediction | None:
+        if isinstance(model, NonlinearField):
+            return None
         return Prediction(
             model.path_entropy_production_rate(run.dt), "exact", "mean of the path sum at this dt; docs/theory.md"
         )

@@ -31,6 +31,10 @@ class Observable(ABC, Generic[ModelT]):
         """Whether the observable means anything for this kind of model."""
         return issubclass(model, cls.model_class)
 
+    def needs_for(self, model: type[Model]) -> tuple[str, ...]:
+        """The statistics needed for a kind of model."""
+        return self.needs
+
     @abstractmethod
     def finalize(self, model: ModelT, run: Run, means: Mapping[str, Array]) -> Array:
         """The plug-in value from averages {statistic: (..., n)}, vectorised over leading axes.
@@ -43,8 +47,9 @@ class Observable(ABC, Generic[ModelT]):
         return predictions.get(self.name)
 
     def expected(self, model: ModelT, run: Run, predictions: Mapping[str, Prediction]) -> Prediction | None:
-        """The mean of this estimator at this dt; the continuum value where it has no bias, None where nothing is known."""
-        return self.theory(model, run, predictions)
+        """The mean of this estimator at this dt: an exact continuum value where it has no bias, None where none is known."""
+        prediction = self.theory(model, run, predictions)
+        return prediction if prediction is not None and prediction.kind == "exact" else None
 
     def why_undefined(self, model: ModelT, run: Run) -> str:
         """Why there is no value for these parameters, with the remedy; empty where there is one."""

@@ -7,6 +7,7 @@ from typing import ClassVar
 import numpy as np
 
 from nessmap.model import N_TIME, Array
+from nessmap.models.linear import LinearModel
 from nessmap.protocols.stationary import Stationary
 
 
@@ -18,7 +19,9 @@ class Transient(Stationary):
     resumable: ClassVar[bool] = False  # the times that are kept depend on the duration
 
     def sample(self, normals: Array) -> Array:
-        mean = self.linear.initial_mean(self.run.start)
+        if not isinstance(self.model, LinearModel):
+            raise TypeError(f"{self.model.name}: protocol {self.name} needs a linear model")
+        mean = self.model.initial_mean(self.run.start)
         return np.asarray(mean[:, None] + np.sqrt(self.run.start.variance) * normals)
 
     @classmethod

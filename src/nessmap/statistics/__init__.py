@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from nessmap.statistics.field_entropy import FieldEntropy
 from nessmap.statistics.moments import Covariance, LaggedCovariance
 from nessmap.statistics.relaxation import RelaxingMoments
 from nessmap.statistics.statistic import N_GROUP, Statistic
@@ -12,6 +13,7 @@ from nessmap.statistics.windows import PathEntropyWindows, Periodogram
 STATISTICS: dict[str, Statistic[Any]] = {
     "covariance": Covariance(),
     "lagged_covariance": LaggedCovariance(),
+    "field_entropy": FieldEntropy(),
     "path_entropy_windows": PathEntropyWindows(),
     "periodogram": Periodogram(),
     "relaxing_moments": RelaxingMoments(),
