@@ -129,7 +129,6 @@ def test_noise_in_proportion_to_the_kernel_is_equilibrium_for_any_transfer_funct
 
 def test_reference_simulation_of_an_even_kernel_under_white_noise():
     """C24: N = 8, logistic, D = 0.3 per site; both simulations within their errors, and far below the weak-noise law."""
-    path = Path(__file__).parent / "reference" / "amari.json"
     reference = ORACLES["C24"]["values"]
     value, error = reference["epr_sim_D0.3"], reference["epr_sim_se_D0.3"]
     response = 1 / (1 + np.exp(0.8))

@@ -73,7 +73,8 @@ def add_entropy(sums, x, weights, drive, shape, rate, force, circulating, tangen
     """Add to sums (4, 16) over steps and lanes: local mean, entropy of the step, mean and mean square of the sites.
 
     M(u) = G (f(u) - f0' u - c) + f0' G_a u is the force D^-1 F less gradients, G = force, f0' G_a = circulating, and
-    tangent = (f0', c) the line that touches f at the homogeneous state: local mean M.F + rate sum W_jj (f'(u_j) - f0'), entropy of a step (u' - u).M((u + u')/2).
+    tangent = (f0', c) the line that touches f at the homogeneous state. Local mean M.F + rate sum W_jj (f'(u_j) - f0');
+    entropy of a step (u' - u).M((u + u')/2).
     """
     n_dim, n_lane = x.shape[1], x.shape[2]
     gain, offset = tangent[0], tangent[1]
