@@ -80,6 +80,7 @@ def test_sites_are_averaged():
         np.testing.assert_allclose(sums[row], expected, rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_heun_has_weak_order_two_on_a_linear_field():
     """Its stationary covariance solves S = F S F^T + K K^T with F = 1 + A dt + (A dt)^2/2, K K^T the noise of a step."""
     model = NonlinearField(transfer="identity", slope=1.0, coupling=0.7, shift=0.5, **SMALL)
@@ -127,6 +128,7 @@ def test_noise_in_proportion_to_the_kernel_is_equilibrium_for_any_transfer_funct
     assert matched[PATH].standard_error < 0.05 * white[PATH].value
 
 
+@pytest.mark.slow
 def test_reference_simulation_of_an_even_kernel_under_white_noise():
     """C24: N = 8, logistic, D = 0.3 per site; both simulations within their errors, and far below the weak-noise law."""
     reference = ORACLES["C24"]["values"]
