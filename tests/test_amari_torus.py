@@ -228,9 +228,10 @@ def test_a_sampled_kernel_and_noise_stand_for_their_functions():
 def test_the_coupling_of_a_torus_follows_its_transfer_function():
     """logistic at u_0 = 0: f = 1/2, f' = 1/4; the difference of Gaussians has half a unit of integral."""
     derived = AmariTorus(kernel="difference_of_gaussians", inhibition=0.5, transfer="logistic", weight=2.0, input=-0.5)
-    assert derived.kernel_integral == pytest.approx(0.5, abs=1e-6)
-    assert derived.homogeneous_state == pytest.approx(0.0, abs=1e-6)
-    assert derived.gain_coupling == pytest.approx(0.5, abs=1e-6)
+    # aliases of a Gaussian of 1.4 spacings are below 1e-15; couplings keep 12 digits
+    assert derived.kernel_integral == pytest.approx(0.5, abs=1e-12)
+    assert derived.homogeneous_state == pytest.approx(0.0, abs=1e-11)
+    assert derived.gain_coupling == pytest.approx(0.5, abs=1e-11)
 
 
 @pytest.mark.parametrize(

@@ -108,11 +108,11 @@ def test_heun_has_weak_order_two_on_a_linear_field():
 def test_a_linear_transfer_function_gives_the_linear_field():
     model = NonlinearField(transfer="identity", slope=1.0, coupling=0.6, shift=0.5, **SMALL)
     theory = model.linearised.theory([RATE, VARIANCE])
-    found = measured(model)
+    found, sampled = measured(model), model.linearised.path_entropy_production_rate(0.02)
     assert abs(found[RATE].value - theory[RATE].value) < 4 * found[RATE].standard_error
     assert abs(found[VARIANCE].value - theory[VARIANCE].value) < 4 * found[VARIANCE].standard_error
-    # the path sum is low by gamma dt, at most 2 % here
-    assert abs(found[PATH].value - theory[RATE].value) < 4 * found[PATH].standard_error + 0.03 * theory[RATE].value
+    # the mean of the path sum at this dt; Heun is off it by the square of gamma dt, at most 0.0004
+    assert abs(found[PATH].value - sampled) < 4 * found[PATH].standard_error
 
 
 def test_noise_in_proportion_to_the_kernel_is_equilibrium_for_any_transfer_function():
@@ -123,8 +123,9 @@ def test_noise_in_proportion_to_the_kernel_is_equilibrium_for_any_transfer_funct
     white = measured(NonlinearField(**shape), duration=200.0)
     for name in (RATE, PATH):
         assert abs(matched[name].value) < 4 * matched[name].standard_error
+    # the path sum is low by gamma dt, at most 2 %: a positive kernel has gamma <= 1
     assert white[PATH].value > 8 * white[PATH].standard_error
-    assert abs(white[RATE].value - white[PATH].value) < 4 * white[RATE].standard_error + 0.05 * white[PATH].value
+    assert abs(white[RATE].value - white[PATH].value) < 4 * white[RATE].standard_error + 0.02 * white[PATH].value
     assert matched[PATH].standard_error < 0.05 * white[PATH].value
 
 
@@ -151,8 +152,8 @@ def test_reference_simulation_of_an_even_kernel_under_white_noise():
     assert theory.kind == "approximate"
     found = measured(model, dt=0.02, duration=300.0)
     for name in (RATE, PATH):
-        # the path sum is low by about gamma dt = 2 %
-        assert abs(found[name].value - value) < 4 * np.hypot(found[name].standard_error, error) + 0.03 * value
+        # the path sum is low by gamma dt, at most 2 %: a positive kernel has gamma <= 1
+        assert abs(found[name].value - value) < 4 * np.hypot(found[name].standard_error, error) + 0.02 * value
     assert found[PATH].value < theory.value / 2
 
 

@@ -65,13 +65,7 @@ class DerivedCoupling(LinearModel):
 
     def _homogeneous_states(self) -> list[float]:
         weight = self.weight * self.kernel_integral
-        try:
-            states = transfer_functions.homogeneous_fixed_points(
-                self.transfer, self.slope, self.threshold, weight, self.input
-            )
-        except ValueError:  # a line parallel to the identity
-            return []
-        return list(states)
+        return transfer_functions.homogeneous_states(self.transfer, self.slope, self.threshold, weight, self.input)
 
     @cached_property
     def homogeneous_state(self) -> float:

@@ -78,13 +78,7 @@ class NonlinearField(RingField):
     @cached_property
     def _states(self) -> list[float]:
         weight = float(self.weights[0].sum())
-        try:
-            states = transfer_functions.homogeneous_fixed_points(
-                self.transfer, self.slope, self.threshold, weight, self.input
-            )
-        except ValueError:  # a line parallel to the identity
-            return []
-        return list(states)
+        return transfer_functions.homogeneous_states(self.transfer, self.slope, self.threshold, weight, self.input)
 
     @cached_property
     def homogeneous_state(self) -> float:

@@ -149,3 +149,15 @@ def _piecewise_linear_fixed_points(name: str, slope: float, threshold: float, we
     active = (input - loop * threshold) / (1 - loop)
     linear = [active] if name == "identity" or slope * (active - threshold) > 0 else []
     return np.array(sorted(silent + linear))
+
+
+def homogeneous_states(name: str, slope: float, threshold: float, weight: float, input: float) -> list[float]:
+    """`homogeneous_fixed_points`, and none where a line parallel to u leaves none or all of them.
+
+    >>> homogeneous_states("identity", 1.0, 0.0, 0.5, 1.0), homogeneous_states("identity", 1.0, 0.0, 1.0, 1.0)
+    ([2.0], [])
+    """
+    try:
+        return [float(state) for state in homogeneous_fixed_points(name, slope, threshold, weight, input)]
+    except ValueError:
+        return []
