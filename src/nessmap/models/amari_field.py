@@ -63,7 +63,6 @@ class AmariField(FourierField, DerivedCoupling, RingField):
                 )
             return
         correlation = self.noise_correlation_length
-        self.check_correlation_length(correlation)
         if self.noise == "gaussian" and correlation > 11 * self.spacing:
             raise self.error(
                 "noise_correlation_length",

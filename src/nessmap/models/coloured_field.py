@@ -31,9 +31,6 @@ class ColouredField(RingField, LinearModel):
 
     n_site: int = parameter(8, "number of sites", minimum=3, symbol="N")
     length: float = parameter(4.0, "length of the ring", units="length", above=0.0, symbol="L")
-    noise_correlation_length: float = parameter(
-        0.0, "noise correlation length", units="length", minimum=0.0, symbol=r"\xi"
-    )
     correlation_time: float = parameter(0.5, "correlation time of the noise", units="time", above=0.0, symbol="t_c")
     correlation_time_heterogeneity: float = parameter(
         0.0, "heterogeneity of the correlation time", symbol=r"\epsilon_c"
@@ -44,7 +41,6 @@ class ColouredField(RingField, LinearModel):
 
     def check(self) -> None:
         super().check()
-        self.check_correlation_length(self.noise_correlation_length)
         if not abs(self.correlation_time_heterogeneity) < 1:
             raise self.error("correlation_time_heterogeneity", "between -1 and 1", "every site's time is positive")
 
@@ -70,7 +66,7 @@ class ColouredField(RingField, LinearModel):
     @cached_property
     def field_diffusion(self) -> Array:
         """D (n_site, n_site), the diffusion of the white noise that short correlation times tend to."""
-        return self.noise_matrix(self.noise_correlation_length)
+        return self.noise_matrix()
 
     @cached_property
     def correlation_times(self) -> Array:

@@ -34,9 +34,6 @@ class HeterogeneousField(RingField, LinearModel):
     kernel: str = parameter("gaussian", "shape of the kernel", choices=(*spatial.PROFILES, "sampled", "matrix"))
     n_site: int = parameter(16, "number of sites", minimum=3, symbol="N")
     length: float = parameter(6.0, "length of the ring", units="length", above=0.0, symbol="L")
-    noise_correlation_length: float = parameter(
-        0.0, "noise correlation length", units="length", minimum=0.0, symbol=r"\xi"
-    )
     noise_heterogeneity: float = parameter(0.0, "heterogeneity of the noise", symbol=r"\epsilon")
     gain_heterogeneity: float = parameter(0.0, "heterogeneity of the gain", symbol=r"\epsilon_g")
     coupling_heterogeneity: float = parameter(0.0, "heterogeneity of the coupling", symbol=r"\epsilon_w")
@@ -46,7 +43,6 @@ class HeterogeneousField(RingField, LinearModel):
     def check(self) -> None:
         super().check()
         self.check_row("profile", bool(self.profile))
-        self.check_correlation_length(self.noise_correlation_length)
         rows = self.kernel_matrix
         if self.kernel == "matrix" and (len(rows), len(rows[0]) if rows else 0) != (self.n_site, self.n_site):
             raise self.error("kernel_matrix", f"{self.n_site} rows of {self.n_site} numbers", "n_site sets its size")
@@ -97,7 +93,7 @@ class HeterogeneousField(RingField, LinearModel):
     @cached_property
     def linear_diffusion(self) -> Array:
         amplitude = np.sqrt(1 + self.noise_heterogeneity * self.shape)
-        return np.asarray(np.outer(amplitude, amplitude) * self.noise_matrix(self.noise_correlation_length))
+        return np.asarray(np.outer(amplitude, amplitude) * self.noise_matrix())
 
     @property
     def uncoupled_log_determinant(self) -> float:

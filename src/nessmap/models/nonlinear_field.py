@@ -38,9 +38,6 @@ class NonlinearField(RingField):
 
     n_site: int = parameter(16, "number of sites", minimum=3, symbol="N")
     length: float = parameter(6.0, "length of the ring", units="length", above=0.0, symbol="L")
-    noise_correlation_length: float = parameter(
-        0.0, "noise correlation length", units="length", minimum=0.0, symbol=r"\xi"
-    )
     transfer: str = parameter("logistic", "transfer function", choices=_FUNCTIONS)
     slope: float = parameter(2.0, "slope of the transfer function", units="1/u", above=0.0, symbol=r"\beta")
     threshold: float = parameter(0.0, "threshold of the transfer function", units="u", symbol=r"\theta")
@@ -48,7 +45,6 @@ class NonlinearField(RingField):
 
     def check(self) -> None:
         super().check()
-        self.check_correlation_length(self.noise_correlation_length)
         if not len(self._states):
             raise ParameterError(
                 "coupling",
@@ -98,14 +94,12 @@ class NonlinearField(RingField):
             for name in RingField.parameters()
             if name in AmariField.parameters() and name != "coupling"
         }
-        return AmariField(
-            **shared, coupling=self.coupling * self.gain, noise_correlation_length=self.noise_correlation_length
-        )
+        return AmariField(**shared, coupling=self.coupling * self.gain)
 
     @cached_property
     def noise_covariance(self) -> Array:
         """D (n_site, n_site) [u^2/time]."""
-        return self.noise_matrix(self.noise_correlation_length)
+        return self.noise_matrix()
 
     def drift(self, x: Array, t: float) -> Array:
         response = transfer_functions.TRANSFER_FUNCTIONS[self.transfer].value(x, self.slope, self.threshold)

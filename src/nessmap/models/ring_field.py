@@ -41,6 +41,9 @@ class RingField(Model):
     length: float = parameter(12.0, "length of the ring", units="length", above=0.0, symbol="L")
     n_site: int = parameter(64, "number of sites", minimum=3, symbol="N")
     time_constant: float = parameter(1.0, "time constant", units="time", above=0.0, symbol=r"\tau")
+    noise_correlation_length: float = parameter(
+        0.0, "noise correlation length", units="length", minimum=0.0, symbol=r"\xi"
+    )
 
     @property
     def spacing(self) -> float:
@@ -60,6 +63,13 @@ class RingField(Model):
                     f"raise n_site to {int(np.ceil(self.length / getattr(self, name)))}",
                 )
         self.check_row("kernel_values", self.kernel == "sampled")
+        correlation = self.noise_correlation_length
+        if 0 < correlation < self.spacing / 2 * (1 - 1e-9):
+            raise self.error(
+                "noise_correlation_length",
+                f"0 (white) or >= {self.spacing / 2:.4g} [half the site spacing length / n_site]",
+                f"raise n_site to {int(np.ceil(self.length / correlation / 2))}",
+            )
 
     def check_row(self, name: str, used: bool) -> None:
         """Raise unless a sampled function, if used, is one row with a value for every site."""
@@ -70,15 +80,6 @@ class RingField(Model):
                 name,
                 f"{self.name}: {name} has {len(rows)} rows of {size} values, expected one of n_site = {self.n_site}; "
                 "give the values from site 0 on",
-            )
-
-    def check_correlation_length(self, correlation: float) -> None:
-        """Raise where the sites are too far apart for noise of this correlation length; 0 is white noise."""
-        if 0 < correlation < self.spacing / 2 * (1 - 1e-9):
-            raise self.error(
-                "noise_correlation_length",
-                f"0 (white) or >= {self.spacing / 2:.4g} [half the site spacing length / n_site]",
-                f"raise n_site to {int(np.ceil(self.length / correlation / 2))}",
             )
 
     def kernel_at_sites(self) -> Array:
@@ -106,10 +107,10 @@ class RingField(Model):
         site = np.arange(self.n_site)
         return np.asarray(np.cos(2 * np.pi * (site - (self.n_site // 2 - 1) / 2) / self.n_site))
 
-    def noise_matrix(self, correlation_length: float) -> Array:
+    def noise_matrix(self) -> Array:
         """D (n_site, n_site) [u^2/time] of homogeneous exponentially correlated noise; exactly diagonal where it is white."""
-        spectrum = spatial.noise_spectrum("exponential", correlation_length, self.n_site, self.length)
-        if correlation_length == 0:
+        spectrum = spatial.noise_spectrum("exponential", self.noise_correlation_length, self.n_site, self.length)
+        if self.noise_correlation_length == 0:
             unit = spectrum[0] * np.eye(self.n_site)
         else:
             unit = spatial.circulant(np.fft.irfft(spectrum, n=self.n_site))
