@@ -119,7 +119,7 @@ def test_a_path_knows_the_coupling_and_not_where_it_came_from():
         (
             {"slope": 2.0},
             "amari_field: slope = 2.0, expected nothing: transfer = given does not use it; leave it out, or choose transfer: "
-            "identity or tanh or logistic or threshold_linear",
+            "identity or tanh or logistic or threshold_linear or arcsinh",
         ),
     ],
 )

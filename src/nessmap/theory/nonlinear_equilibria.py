@@ -15,17 +15,10 @@ from numpy.typing import ArrayLike
 
 from nessmap.theory.gaussian_stationary import ROUNDING, Matrix, cholesky_factor, symmetric_matrix
 from nessmap.theory.linear_response import Drift, jacobian
-from nessmap.theory.transfer_functions import TRANSFER_FUNCTIONS
+from nessmap.theory.transfer_functions import resolve
 
 LocalDiffusion = Callable[[Matrix], Matrix]
 
-# of the transfer functions over their drive y = slope (u - threshold)
-_INTEGRALS: dict[str, Callable[[Matrix], Matrix]] = {
-    "identity": lambda y: np.asarray(y**2 / 2),
-    "threshold_linear": lambda y: np.asarray(np.maximum(y, 0.0) ** 2 / 2),
-    "logistic": lambda y: np.asarray(np.logaddexp(0.0, y)),
-    "tanh": lambda y: np.asarray(np.logaddexp(y, -y)),
-}
 _STENCIL = 2.0**-9  # of the scale: h^4 and rounding over h both near 1e-12
 
 
@@ -46,7 +39,7 @@ class NonlinearField:
     Parameters
     ----------
     weights : (n, n) array W, first index receives [u].
-    transfer : of TRANSFER_FUNCTIONS.
+    transfer : as `transfer_functions.resolve`.
     slope, threshold : beta [1/u], theta [u] of f.
     input : I, one number or one per site [u].
     time_constant : tau.
@@ -66,21 +59,27 @@ class NonlinearField:
 
     def response(self, u: Matrix) -> Matrix:
         """f(u)."""
-        return np.asarray(TRANSFER_FUNCTIONS[self.transfer].value(u, self.slope, self.threshold), dtype=np.float64)
+        return np.asarray(resolve(self.transfer).value(u, self.slope, self.threshold), dtype=np.float64)
 
     def gain(self, u: Matrix) -> Matrix:
         """f'(u) [1/u]."""
-        return np.asarray(TRANSFER_FUNCTIONS[self.transfer].derivative(u, self.slope, self.threshold), dtype=np.float64)
+        return np.asarray(resolve(self.transfer).derivative(u, self.slope, self.threshold), dtype=np.float64)
 
     def integrated_response(self, u: Matrix) -> Matrix:
-        """Int f du up to a constant [u].
+        """Int f du up to a constant [u]; from 0 by adaptive quadrature, to 1e-12, where no closed form is known.
 
         >>> field = NonlinearField(np.eye(1), "logistic", 2.0)
         >>> round(float(field.integrated_response(np.array([0.0]))[0] * 2.0), 12)  # ln 2
         0.69314718056
         """
-        y = self.slope * (np.asarray(u, dtype=np.float64) - self.threshold)
-        return np.asarray(_INTEGRALS[self.transfer](y) / self.slope)
+        integral = resolve(self.transfer).integral
+        if integral is not None:
+            return np.asarray(integral(u, self.slope, self.threshold), dtype=np.float64)
+        from scipy.integrate import quad_vec  # slow to load
+
+        state = np.asarray(u, dtype=np.float64)
+        along = quad_vec(lambda s: state * self.response(s * state), 0.0, 1.0, epsabs=1e-12, epsrel=1e-12, norm="max")
+        return np.asarray(along[0])
 
     def _input(self, u: Matrix) -> Matrix:
         drive = np.asarray(self.input, dtype=np.float64)
