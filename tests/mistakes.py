@@ -27,7 +27,7 @@ MISTAKES: dict[str, tuple[dict[str, object], str]] = {
     ),
     "an unknown model": (
         {"model": "amari_feild"},
-        "model = 'amari_feild' is not a model; did you mean amari_field?",
+        "model = 'amari_feild' is not a model; did you mean amari_field? One of your own is path/to/file.py:ClassName",
     ),
     "an unknown fixed parameter": (
         {"fixed": {"n_sites": 8}},
@@ -153,8 +153,8 @@ MISTAKES: dict[str, tuple[dict[str, object], str]] = {
     ),
     "a run longer than the random stream": (
         {"run": {"dt": 0.05, "duration": 3e8}},
-        "run.duration = 300000000.0, expected fewer than 2^32 time steps, which is what the random stream counts; "
-        "run.dt = 0.05",
+        "run.duration = 300000000.0, expected at most 2^32 - 2^20 - 100 time steps, which is what the random stream leaves "
+        "to a run; run.dt = 0.05",
     ),
     "an unknown protocol": (
         {"run": {"kind": "sampler"}},

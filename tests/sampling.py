@@ -63,7 +63,7 @@ def estimates(model, means, dt=0.05, names=None, run=None):
     facts = run or Run(dt)
     return {
         name: jackknife(
-            lambda m, o=OBSERVABLES[name]: o.finalize(model, facts, m),
+            lambda m, o=OBSERVABLES[name]: o.value(model, facts, m),
             {need: means[need] for need in OBSERVABLES[name].needs_for(type(model))},
         )
         for name in (observed(model) if names is None else names)

@@ -36,7 +36,7 @@ MAY_IMPORT = {
     # figures: the names of drawings only, so that a misspelt figure is said before hours of simulation; they load nothing
     "sweep": "config figures identity model models observables protocols simulate statistics",
     "points": "__init__ identity model simulate",
-    "shard": "executors identity model points protocols simulate statistics sweep",
+    "shard": "executors identity model models points protocols simulate statistics sweep",
     "assembly": "model points simulate statistics sweep",
     "phase_diagram": "__init__ executors identity model models observables protocols simulate statistics sweep",
     "inspect_sweep": "config model phase_diagram points shard simulate statistics sweep",

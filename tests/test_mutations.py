@@ -75,7 +75,7 @@ def exact_changes(name, mutation):
     found = {}
     for observable in family.observables:
         if observable not in OF_WINDOWS:
-            value = OBSERVABLES[observable].finalize(model, wrong_run, means)
+            value = OBSERVABLES[observable].value(model, wrong_run, means)
         elif "simulator" not in mutation:
             value = theory[observable]
         else:
@@ -93,7 +93,9 @@ def p_values(name, mutation, key, names, duration=None):
     run = run_of(DT, duration, family.n_lane, model.n_dim, family.kind, family.start)
     expected = expectations(family.right(), DT, names, run)
     how = {"dt": DT, "duration": duration, "n_lane": family.n_lane, "kind": family.kind, "start": start, "key": key}
-    means = group_means(model, **how, statistics=sorted({s for one in names for s in OBSERVABLES[one].needs}))
+    means = group_means(
+        model, **how, statistics=sorted({s for one in names for s in OBSERVABLES[one].needs_for(type(model))})
+    )
     p = {}
     for observable, (value, error) in estimates(model, means, DT, names, run).items():
         with np.errstate(invalid="ignore", divide="ignore"):

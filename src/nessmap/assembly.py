@@ -35,7 +35,7 @@ def assemble(sweep: Sweep, folder: Path, manifests: Sequence[Path]) -> xr.Datase
         sweep wants, or a record that they vouch for is not there; the message says the remedy.
     """
     point_log = PointLog(folder)
-    index = point_log.scan(sweep.settings.model)
+    index = point_log.scan(sweep.model_class.name)
     vouched = _vouched(sweep, folder.parent, manifests) if manifests else set()
     _require(sweep, point_log, len(vouched - index.keys()), len(vouched))
     entries = [
@@ -102,7 +102,7 @@ def _dataset(
     sweep: Sweep, means: Sequence[dict[str, Array] | None], entries: Sequence[Sequence[Entry | None]]
 ) -> xr.Dataset:
     n_point = len(means)
-    dataset = xr.Dataset(attrs={"sweep": sweep.name, "model": sweep.settings.model})
+    dataset = xr.Dataset(attrs={"sweep": sweep.name, "model": sweep.model_class.name})
     for statistic in sweep.statistics:
         present = {i: m[statistic] for i, m in enumerate(means) if m is not None}
         length = max((len(array) for array in present.values()), default=0)

@@ -200,7 +200,7 @@ def _validate(source: str, content: Mapping[str, Any]) -> SweepSettings:
             f"{source}: run.duration = {run.duration}, expected at least one time step, run.dt = {run.dt}"
         )
     if run.duration / run.dt >= MAX_STEP:
-        limit = "fewer than 2^32 time steps, which is what the random stream counts"
+        limit = "at most 2^32 - 2^20 - 100 time steps, which is what the random stream leaves to a run"
         raise ConfigError(f"{source}: run.duration = {run.duration}, expected {limit}; run.dt = {run.dt}")
     for name, figure in settings.figures.items():
         _check_ranges(f"{source}: figures.{name}", figure)

@@ -45,6 +45,18 @@ def version_in(kernel_file: str, constant: str = "KERNEL_VERSION") -> int:
     raise LookupError(f"kernels/{kernel_file}.py has no {constant}")
 
 
+@lru_cache
+def versions_called(kernel_file: str) -> dict[str, int]:
+    """KERNEL_VERSION of the kernel files that one imports, and of those that they import: their edits change its numbers."""
+    found: dict[str, int] = {}
+    for node in ast.parse((_KERNELS / f"{kernel_file}.py").read_text()).body:
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("nessmap.kernels."):
+            name = str(node.module).removeprefix("nessmap.kernels.")
+            if name != "random":  # whose version is the stream's
+                found |= {name: version_in(name), **versions_called(name)}
+    return found
+
+
 def stream(model: Model, dt: float, seed: int) -> str:
     """Name of the random stream; its first 64 bits key Philox."""
     return digest(
@@ -68,8 +80,10 @@ def path(stream_name: str, model: Model, protocol: str, protocol_version: int, s
     return digest(
         {
             **({"start": start._asdict()} if start else {}),
+            **({"code": model.code} if model.code else {}),
             "stream": stream_name,
             "kernel": [model.kernel_file, version_in(model.kernel_file)],
+            **({"called": called} if (called := versions_called(model.kernel_file)) else {}),
             "integrator": model.integrator,
             "model_version": model.version,
             "protocol": [protocol, protocol_version],

@@ -26,7 +26,7 @@ def log_folder(results: Path) -> Path:
 
 def stored(sweep: Sweep, results: Path) -> dict[str, Entry]:
     """Every stored record of the sweep's model."""
-    return PointLog(log_folder(results)).scan(sweep.settings.model)
+    return PointLog(log_folder(results)).scan(sweep.model_class.name)
 
 
 def show_plan(sweep: Sweep, results: Path, as_json: bool) -> int:
@@ -177,7 +177,7 @@ def show_point(sweep: Sweep, words: Sequence[str], results: Path, check: bool) -
     averages = {name: total / (STATISTICS[name].n_term(run) * lanes_per_group) for name, total in sums.items()}
     means = averages if status is Status.ok else None
     names = [observable.name for observable in sweep.observables]
-    (values,) = evaluate_points(sweep.settings.model, [point.parameters], run, names, [means])
+    (values,) = evaluate_points(sweep.model, [point.parameters], run, names, [means])
     print(f"key {point.key}, status {status.name} {message}".rstrip())
     print(f"leading rate {values['leading_rate']:.6g}")
     for name in names if means else []:
@@ -196,7 +196,7 @@ def show_point(sweep: Sweep, words: Sequence[str], results: Path, check: bool) -
 
 def _compare(records: Sequence[Any], sweep: Sweep, results: Path) -> int:
     point_log = PointLog(log_folder(results))
-    index = point_log.scan(sweep.settings.model)
+    index = point_log.scan(sweep.model_class.name)
     entries = [index[record.name.key] for record in records if record.name.key in index]
     if len(entries) < len(records):
         lacking = f"{len(records) - len(entries)} of {len(records)} records are not stored yet"

@@ -241,6 +241,7 @@ class Model(ABC):
     version: ClassVar[int]  # bump it when the same parameters come to mean other coefficients
     kernel_file: ClassVar[str]
     integrator: ClassVar[str]
+    code: ClassVar[str] = ""  # digest of a user's file, which has no version that somebody bumps
 
     def __post_init__(self) -> None:
         for name, declared in self.parameters().items():

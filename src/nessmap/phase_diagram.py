@@ -23,7 +23,8 @@ from numpy.typing import NDArray
 from nessmap import __version__, identity
 from nessmap.executors import Map
 from nessmap.model import Array, Model, ParameterError, Run
-from nessmap.models import MODELS
+from nessmap.models import model_class
+from nessmap.models.langevin import LangevinModel
 from nessmap.observables import OBSERVABLES, Observable
 from nessmap.protocols import PROTOCOLS
 from nessmap.simulate import Status
@@ -39,6 +40,11 @@ _STABILITY = {
     "leading_rate": {"units": "1 / time", "long_name": "leading rate", "comment": "negative: stable; zero: boundary"},
     "leading_wavenumber": {"units": "1 / length", "long_name": "wavenumber of the leading mode"},
     "leading_kind": {"long_name": "kind of the instability that the leading mode makes or would make"},
+}
+_SMALL_PARAMETER = {
+    "units": "1",
+    "long_name": "small parameter of the linear response",
+    "comment": "what the linear drift leaves out, over the linear drift; root mean squares under the linear law",
 }
 _PARTS = ("", "_standard_error", "_theory", "_expected", "_z")
 _NOT_COMPARED = ("wall_time",)  # left out of the content digest
@@ -64,6 +70,9 @@ def aggregate(sweep: Sweep, points: xr.Dataset, run: Map) -> xr.Dataset:
     for name, attributes in _STABILITY.items():
         column = np.array([values[name] for values in evaluated], object if name == "leading_kind" else float)
         dataset[name] = xr.Variable(dims, column.reshape(sweep.shape), attributes)
+    if issubclass(sweep.model_class, LangevinModel):
+        column = np.array([values["small_parameter"] for values in evaluated])
+        dataset["small_parameter"] = xr.Variable(dims, column.reshape(sweep.shape), _SMALL_PARAMETER)
     for observable in sweep.observables:
         _add_observable(dataset, sweep, dims, observable.name, evaluated)
     _add_theory_lines(dataset, sweep, dims, run)
@@ -87,7 +96,7 @@ def _evaluate_all(sweep: Sweep, points: xr.Dataset, run: Map) -> list[Values]:
         ]
         tasks.append(
             (
-                sweep.settings.model,
+                sweep.model,
                 [sweep.points[i].parameters for i in chosen],
                 sweep.points[0].units[0].run,
                 names,
@@ -109,7 +118,7 @@ def _in_order(run: Map, function: Any, tasks: Sequence[tuple[Any, ...]]) -> list
 
 
 def evaluate_points(
-    model_name: str,
+    model: str,
     parameters: Sequence[Mapping[str, Any]],
     run: Run,
     observables: Sequence[str],
@@ -117,7 +126,7 @@ def evaluate_points(
     number: int = 0,
 ) -> list[Values]:
     """Per point: leading rate, theory, expectation, and value with error where there are means. Runs on workers."""
-    return [_evaluate(MODELS[model_name](**p), run, observables, m) for p, m in zip(parameters, means, strict=True)]
+    return [_evaluate(model_class(model)(**p), run, observables, m) for p, m in zip(parameters, means, strict=True)]
 
 
 def _evaluate(model: Model, run: Run, observables: Sequence[str], means: Mapping[str, Array] | None) -> Values:
@@ -129,6 +138,9 @@ def _evaluate(model: Model, run: Run, observables: Sequence[str], means: Mapping
     }
     stable = stability.leading_rate < 0
     predictions = _or_said(partial(model.theory, observables), model, "theory") or {} if stable else {}
+    if isinstance(model, LangevinModel):
+        small = _or_said(lambda: model.small_parameter, model, "small_parameter") if stable else None
+        values["small_parameter"] = np.nan if small is None else small
     for name in observables:
         observable = OBSERVABLES[name]
         for dimension, coordinate in zip(observable.dimensions, observable.coordinates(model, run), strict=True):
@@ -142,7 +154,7 @@ def _evaluate(model: Model, run: Run, observables: Sequence[str], means: Mapping
             values[f"{name}:kind"] = expected.kind
         if means is not None:
             needed = {need: means[need][~np.isnan(means[need][:, 0])] for need in observable.needs_for(type(model))}
-            plug_in = partial(observable.finalize, model, run)
+            plug_in = partial(observable.value, model, run)
             estimate = _or_said(partial(jackknife, plug_in, needed), model, name)
             if estimate is not None:
                 values[name], values[f"{name}_standard_error"] = estimate
@@ -249,8 +261,10 @@ def _attributes_of(
             " ".join(observable.name + other for other in (*_PARTS[1:], "_flag")) + " status"
         )
     if part == "_z":
+        attributes["theory_kind"] = " ".join(kinds)
         attributes["comment"] = (
-            "(value - expected) / standard error; Student t with 15 degrees of freedom where theory is exact"
+            "(value - expected) / standard error; Student t with 15 degrees of freedom where theory is exact, "
+            "a measure of the approximation where it is not"
         )
     return attributes
 
@@ -288,7 +302,7 @@ def _add_theory_lines(dataset: xr.Dataset, sweep: Sweep, dims: tuple[str, ...], 
             cells.append({**cell, dimension.name: float(fine[index[position]])})
         size = 20 * _POINTS_PER_TASK
         facts = sweep.points[0].units[0].run
-        tasks = [(sweep.settings.model, facts, cells[i : i + size], names) for i in range(0, len(cells), size)]
+        tasks = [(sweep.model, facts, cells[i : i + size], names) for i in range(0, len(cells), size)]
         rows = np.array(_in_order(run, evaluate_theory, tasks))
         line = f"{dimension.name}_line"
         dataset.coords[line] = xr.Variable((line,), fine, dict(dataset[dimension.name].attrs))
@@ -300,22 +314,22 @@ def _add_theory_lines(dataset: xr.Dataset, sweep: Sweep, dims: tuple[str, ...], 
 
 
 def evaluate_theory(
-    model_name: str, run: Run, parameters: Sequence[Mapping[str, Any]], observables: Sequence[str], number: int = 0
+    model: str, run: Run, parameters: Sequence[Mapping[str, Any]], observables: Sequence[str], number: int = 0
 ) -> list[list[float]]:
     """Per point: leading rate and theory of each observable, NaN where unstable or outside the domain. Runs on workers."""
     rows = []
     for point in parameters:
         row = [float("nan")] * (1 + len(observables))
         try:
-            model = MODELS[model_name](**point)
+            built = model_class(model)(**point)
         except ParameterError:  # between two valid grid values there may be invalid ones
             rows.append(row)
             continue
-        row[0] = model.stability().leading_rate
+        row[0] = built.stability().leading_rate
         if row[0] < 0:
-            predictions = _or_said(partial(model.theory, observables), model, "theory") or {}
+            predictions = _or_said(partial(built.theory, observables), built, "theory") or {}
             for column, name in enumerate(observables, start=1):
-                theory = _or_said(partial(OBSERVABLES[name].theory, model, run, predictions), model, name)
+                theory = _or_said(partial(OBSERVABLES[name].theory, built, run, predictions), built, name)
                 row[column] = float(theory.value) if theory is not None else float("nan")
         rows.append(row)
     return rows
@@ -341,7 +355,7 @@ def _attributes(sweep: Sweep) -> dict[str, Any]:
         "Conventions": CONVENTIONS,
         "title": sweep.settings.title,
         "sweep": sweep.name,
-        "model": sweep.settings.model,
+        "model": sweep.model_class.name,
         "fixed": json.dumps(sweep.fixed),
         "source": f"nessmap {__version__}",
         "seed": run.seed,

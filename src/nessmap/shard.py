@@ -18,6 +18,7 @@ from tqdm import tqdm
 from nessmap import identity
 from nessmap.executors import Map
 from nessmap.model import Array
+from nessmap.models import model_class
 from nessmap.points import Entry, PointLog, outcome
 from nessmap.protocols import State
 from nessmap.simulate import RESTART_STATE, RESTART_VERSION, Record, Restart, Status, Unit, simulate
@@ -141,7 +142,7 @@ def run_batch(folder: Path, batch: Sequence[Work]) -> Receipt:
             if work.known_end and made[0].end and made[0].end != work.known_end:
                 raise VersionError(_changed(work.unit))
             records += made
-    point_log.write(batch[0].unit.model, records)
+    point_log.write(model_class(batch[0].unit.model).name, records)
     failure = next((record.message for record in records if record.status in FAILURES), "")
     return Receipt(len(batch), failure, tuple(dict.fromkeys(str(warning.message) for warning in noticed)))
 
@@ -149,7 +150,7 @@ def run_batch(folder: Path, batch: Sequence[Work]) -> Receipt:
 def _changed(unit: Unit) -> str:
     values = " ".join(f"{name}={value}" for name, value in unit.parameters.items())
     return (
-        f"{unit.model} at {values}: the same path ends in another state than the stored one. "
+        f"{unit.build().name} at {values}: the same path ends in another state than the stored one. "
         f"If a kernel was changed, bump KERNEL_VERSION in kernels/{unit.build().kernel_file}.py or undo the change; "
         "if the stored records come from another type of CPU, choose another folder with --results"
     )
@@ -170,9 +171,9 @@ def run_shard(sweep: Sweep, points: Sequence[Point], folder: Path, run: Map, ret
     work, present = missing_work(points, index, retry_failed)
     report = Report(wanted=present + len(work), present=present)
     if work:
-        point_log.check_writable(sweep.settings.model)
+        point_log.check_writable(sweep.model_class.name)
         _compute(work, folder, run, report, sweep.name)
-        index = point_log.scan(sweep.settings.model)
+        index = point_log.scan(sweep.model_class.name)
     report.statuses = _statuses({point.key: point.record_keys() for point in points}, index)
     report.failed = _n_failed(report.statuses)
     report.absent = list(report.statuses.values()).count(Status.absent.name)
@@ -190,11 +191,11 @@ def _n_failed(statuses: Mapping[str, str]) -> int:
 
 def _sound_index(point_log: PointLog, sweep: Sweep, points: Sequence[Point]) -> dict[str, Entry]:
     """The log's index after damaged segments of the points were set aside: a manifest vouches for what it names."""
-    index = point_log.scan(sweep.settings.model)
+    index = point_log.scan(sweep.model_class.name)
     keys = [key for point in points for key in point.record_keys()]
     n_damaged = len(point_log.damaged)
     point_log.verify(index[key] for key in keys if key in index)
-    return index if len(point_log.damaged) == n_damaged else point_log.scan(sweep.settings.model)
+    return index if len(point_log.damaged) == n_damaged else point_log.scan(sweep.model_class.name)
 
 
 def _compute(work: Sequence[Work], folder: Path, run: Map, report: Report, name: str) -> None:
@@ -242,7 +243,7 @@ def renew_manifests(sweep: Sweep, results: Path) -> list[Path]:
     see. One that vouches for records that are gone is left as it is.
     """
     paths = sorted((results / sweep.name / "shards").glob("*.json"))
-    index = PointLog(results / "points").scan(sweep.settings.model) if paths else {}
+    index = PointLog(results / "points").scan(sweep.model_class.name) if paths else {}
     renewed = []
     for path in paths:
         content = json.loads(path.read_text())

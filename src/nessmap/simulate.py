@@ -13,7 +13,7 @@ import numpy as np
 
 from nessmap import identity
 from nessmap.model import Array, Block, Model, Run, Start
-from nessmap.models import MODELS
+from nessmap.models import model_class
 from nessmap.protocols import PROTOCOLS, Protocol, State
 from nessmap.statistics import STATISTICS
 
@@ -37,7 +37,7 @@ class Status(IntEnum):
 class Unit:
     """A block of lanes of one point, from step 0 to n_step, and the statistics wanted of it."""
 
-    model: str
+    model: str  # name, or file and class
     parameters: Mapping[str, Any]
     protocol: str
     dt: float
@@ -53,7 +53,7 @@ class Unit:
 
     def build(self) -> Model:
         """The model; ParameterError if a value is outside its domain."""
-        return MODELS[self.model](**self.parameters)
+        return model_class(self.model)(**self.parameters)
 
     @property
     def run(self) -> Run:
@@ -131,7 +131,7 @@ def _compile(unit: Unit, model: Model) -> None:
     if kernels in _compiled:
         return
     protocol = _protocol(unit, model)
-    start = protocol.start()
+    start = protocol.rough_start()
     for statistic in (STATISTICS[name] for name in unit.statistics):
         n_step = statistic.segment or protocol.steps_per_block(model.n_dim)
         statistic.accumulate(statistic.zero(model), model, protocol.advance(start, n_step)[1])
@@ -144,7 +144,8 @@ def _protocol(unit: Unit, model: Model) -> Protocol:
 
 
 class Segments:
-    """Gathers blocks into pieces of a fixed length, for statistics that look further than a block."""
+    """Gathers blocks into pieces of a fixed length, for statistics that look further than a block; a longer block is whole
+    pieces already."""
 
     def __init__(self, length: int) -> None:
         self.length = length
@@ -153,6 +154,8 @@ class Segments:
     def add(self, block: Block) -> Block | None:
         """The segment that this block completes, if it does; its array is reused for the next one."""
         n_step = len(block.x) - 1
+        if n_step % self.length == 0:
+            return block
         if not self._x.size:
             self._x = np.empty((self.length + 1, *block.x.shape[1:]))
         within = block.step % self.length

@@ -19,7 +19,7 @@ from nessmap import identity
 from nessmap.config import NAME, ConfigError, SmallSettings, SweepSettings, expand_axis, nearest, read_settings
 from nessmap.figures import FIGURES
 from nessmap.model import SIGNIFICANT_DIGITS, Model, Parameter, ParameterError, Start, as_written
-from nessmap.models import MODELS
+from nessmap.models import MODELS, model_class
 from nessmap.observables import OBSERVABLES, Observable
 from nessmap.protocols import PROTOCOLS
 from nessmap.protocols.protocol import LANES_PER_UNIT
@@ -110,16 +110,26 @@ class Sweep:
         place = "" if results == RESULTS else f" --results {shlex.quote(str(results))}"
         return f"nessmap {command} {shlex.quote(self.command)}{place}"
 
+    @property
+    def model(self) -> str:
+        """The model as workers find it: a name, or a file and a class. Files are found from the sweep file's folder."""
+        name = self.settings.model
+        return str((self.path.parent / name).absolute()) if ".py:" in name else name
+
     def _model_class(self) -> type[Model]:
         name = self.settings.model
-        if name not in MODELS:
-            raise ConfigError(f"{self.source}: model = {name!r} is not a model{nearest(name, MODELS)}")
-        return MODELS[name]
+        if ".py:" not in name and name not in MODELS:
+            hint = f"{nearest(name, MODELS)} One of your own is path/to/file.py:ClassName"
+            raise ConfigError(f"{self.source}: model = {name!r} is not a model{hint}")
+        try:
+            return model_class(self.model)
+        except ValueError as error:
+            raise ConfigError(f"{self.source}: model = {error}") from None
 
     def _coerce(self, section: str, name: str, value: Any) -> Any:
         if name not in self.declared:
             known = nearest(str(name), self.declared)
-            raise ConfigError(f"{self.source}: {section}.{name} is not a parameter of {self.settings.model}{known}")
+            raise ConfigError(f"{self.source}: {section}.{name} is not a parameter of {self.model_class.name}{known}")
         try:
             return self.declared[name].coerce(value)
         except ParameterError as error:
@@ -148,7 +158,9 @@ class Sweep:
         if joint:
             made.append(Dimension(ONE_DIMENSION, tuple(joint)))
         if not made:
-            raise ConfigError(f"{self.source}: axes is empty, expected at least one parameter of {self.settings.model}")
+            raise ConfigError(
+                f"{self.source}: axes is empty, expected at least one parameter of {self.model_class.name}"
+            )
         names = [name for dimension in made for name in dimension.parameters]
         for name in names:
             if name in self.fixed:
@@ -213,7 +225,9 @@ class Sweep:
                 )
             if name not in available:
                 hint = nearest(name, available)
-                raise ConfigError(f"{self.source}: observables: {name} is not defined for {self.settings.model}{hint}")
+                raise ConfigError(
+                    f"{self.source}: observables: {name} is not defined for {self.model_class.name}{hint}"
+                )
             self._check_length(available[name])
             chosen.append(available[name])
         return tuple(chosen)
@@ -288,13 +302,13 @@ class Sweep:
             section = (
                 "axes." if error.parameter in varied else "fixed." if error.parameter in self.fixed else "default "
             )
-            problem = str(error).removeprefix(f"{self.settings.model}: ")
+            problem = str(error).removeprefix(f"{self.model_class.name}: ")
             raise ConfigError(f"{self.source}: {section}{problem}") from None
         run = self.settings.run
         n_step = rounded_up(max(1, round(run.duration / run.dt)), n_dim, run.kind)
         units = tuple(
             Unit(
-                self.settings.model,
+                self.model,
                 parameters,
                 run.kind,
                 run.dt,

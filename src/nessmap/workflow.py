@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shlex
 import sys
 from collections.abc import Mapping
@@ -28,7 +29,7 @@ class WorkflowConfigError(ValueError):
 
 
 def plans(config: Mapping[str, Any], results: str) -> dict[str, dict[str, Any]]:
-    """Plan by sweep name, for the sweeps named in the config or all in workflow/sweeps."""
+    """Plan by sweep name, for the sweeps (names or files) in the config or all in workflow/sweeps."""
     for key in config:
         if key not in _KNOWN:
             raise WorkflowConfigError(f"--config {key} is not a setting; known: {', '.join(_KNOWN)}")
@@ -42,7 +43,8 @@ def plans(config: Mapping[str, Any], results: str) -> dict[str, dict[str, Any]]:
     if not chosen:
         raise WorkflowConfigError(f"{folder}: no sweep files; a sweep is a file like {folder}/NAME.yaml")
     names = chosen.split(",") if isinstance(chosen, str) else list(chosen)
-    made = [workflow_plan(folder / f"{name}.yaml", small, Path(results) / ".plans") for name in names]
+    files = [Path(name) if name.endswith((".yaml", ".yml")) else folder / f"{name}.yaml" for name in names]
+    made = [workflow_plan(file, small, Path(results) / ".plans") for file in files]
     return {plan["name"]: plan for plan in made}
 
 
@@ -78,7 +80,7 @@ def workflow_plan(path: Path, small: bool, cache: Path) -> dict[str, Any]:
     """What Snakemake must know of a sweep: digests of what shards, products and figures depend on."""
     text = path.read_bytes() if path.is_file() else b""  # Sweep says what is wrong with a file that is not there
     identity = hashlib.blake2b(
-        b"\0".join([text, str((path, small)).encode(), source_digest().encode()]), digest_size=16
+        b"\0".join([text, str((path, small)).encode(), source_digest().encode(), _model_of(path, text)]), digest_size=16
     )
     kept = cache / f"{identity.hexdigest()}.json"
     try:
@@ -93,6 +95,13 @@ def workflow_plan(path: Path, small: bool, cache: Path) -> dict[str, Any]:
     except OSError as error:
         raise WorkflowConfigError(f"{cache}: cannot be written ({error.strerror}); choose --config results=") from None
     return plan
+
+
+def _model_of(path: Path, text: bytes) -> bytes:
+    """The file of a user's own model, if the sweep file names one."""
+    named = re.search(rb"^model:\s*['\"]?([^\s'\"]+[.]py):", text, re.MULTILINE)
+    file = path.parent / named[1].decode() if named else Path()
+    return file.read_bytes() if file.is_file() else b""  # Sweep says what is wrong with a file that is not there
 
 
 def _expanded(path: Path, small: bool) -> dict[str, Any]:
@@ -120,5 +129,11 @@ def _expanded(path: Path, small: bool) -> dict[str, Any]:
         for name, settings in sweep.settings.figures.items()
     }
     return {
-        "name": sweep.name, "path": str(path), "shards": shards, "points": points, "product": product, "figures": figures
-    }  # fmt: skip
+        "name": sweep.name,
+        "command": sweep.command,
+        "path": str(path),
+        "shards": shards,
+        "points": points,
+        "product": product,
+        "figures": figures,
+    }

@@ -15,10 +15,11 @@ rule assemble:
     benchmark:
         RESULTS + "/{sweep}/benchmarks/assemble.tsv"
     params:
+        sweep=lambda wildcards: PLANS[wildcards.sweep]["command"],
         wanted=lambda wildcards: PLANS[wildcards.sweep]["points"],
         store=RESULTS + "/{sweep}/points.zarr",
     shell:
-        "{NESSMAP} assemble {wildcards.sweep} --manifests {input} --output {params.store} --results {RESULTS} --log {log}"
+        "{NESSMAP} assemble {params.sweep:q} --manifests {input} --output {params.store} --results {RESULTS} --log {log}"
 
 
 rule aggregate:
@@ -32,9 +33,10 @@ rule aggregate:
         RESULTS + "/{sweep}/benchmarks/aggregate.tsv"
     threads: workflow.cores or 1
     params:
+        sweep=lambda wildcards: PLANS[wildcards.sweep]["command"],
         wanted=lambda wildcards: PLANS[wildcards.sweep]["product"],
         points=RESULTS + "/{sweep}/points.zarr",
         store=RESULTS + "/{sweep}/phase_diagram.zarr",
     shell:
-        "{NESSMAP} aggregate {wildcards.sweep} --points {params.points} --output {params.store}"
+        "{NESSMAP} aggregate {params.sweep:q} --points {params.points} --output {params.store}"
         " --executor {EXECUTOR} --workers {threads} --log {log}"

@@ -17,7 +17,8 @@ rule figure:
     benchmark:
         RESULTS + "/{sweep}/benchmarks/figure-{name}.tsv"
     params:
+        sweep=lambda wildcards: PLANS[wildcards.sweep]["command"],
         wanted=lambda wildcards: PLANS[wildcards.sweep]["figures"][wildcards.name],
         store=RESULTS + "/{sweep}/phase_diagram.zarr",
     shell:
-        "{NESSMAP} figure {wildcards.sweep} {wildcards.name} --phase-diagram {params.store} --output {output.svg} --log {log}"
+        "{NESSMAP} figure {params.sweep:q} {wildcards.name} --phase-diagram {params.store} --output {output.svg} --log {log}"

@@ -13,8 +13,9 @@ rule simulate:
         RESULTS + "/{sweep}/benchmarks/simulate-{shard}.tsv"
     threads: workflow.cores or 1
     params:
+        sweep=lambda wildcards: PLANS[wildcards.sweep]["command"],
         wanted=lambda wildcards: PLANS[wildcards.sweep]["shards"][int(wildcards.shard)],
         n_shard=lambda wildcards: len(PLANS[wildcards.sweep]["shards"]),
     shell:
-        "{NESSMAP} simulate {wildcards.sweep} --shard {wildcards.shard} --of {params.n_shard} --manifest {output}"
+        "{NESSMAP} simulate {params.sweep:q} --shard {wildcards.shard} --of {params.n_shard} --manifest {output}"
         " --executor {EXECUTOR} --workers {threads} --results {RESULTS} --log {log}"

@@ -9,7 +9,8 @@ from functools import cached_property
 import numpy as np
 
 from nessmap.model import Array, Prediction, Run, Stability, Stepper
-from nessmap.models.linear import Fit, Indices, LinearModel, fit_of, log_determinant
+from nessmap.models.linear import LinearModel
+from nessmap.models.moments import Fit, Indices, fit_of, log_determinant
 from nessmap.theory import blocks, gaussian, relaxation
 
 

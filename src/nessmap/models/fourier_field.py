@@ -14,7 +14,8 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 
 from nessmap.model import Array, Run, Stability, Stepper
-from nessmap.models.linear import Fit, Indices, LinearModel
+from nessmap.models.linear import LinearModel
+from nessmap.models.moments import Fit, Indices
 from nessmap.theory import relaxation
 
 

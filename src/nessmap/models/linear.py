@@ -1,7 +1,7 @@
 """What every linear model shares: dx = A x dt + sqrt(2 D) dW has an exactly known step, stationary law and thermodynamics.
 
 A subclass gives A, D and a partition; a subclass with structure (Fourier modes, blocks) overrides what structure makes
-cheaper. Matrices of a fit and of `block_system` are stacks (..., n_block, w, w) of blocks that are independent.
+cheaper. Matrices of `block_system` are stacks (..., n_block, w, w) of blocks that are independent.
 """
 
 from __future__ import annotations
@@ -9,16 +9,13 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Collection, Mapping
 from functools import cached_property
-from typing import ClassVar, Literal, NamedTuple
+from typing import ClassVar, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
-from nessmap.model import Array, Model, Prediction, Run, Stability, Start, Stepper
-from nessmap.theory import blocks, gaussian, relaxation
-
-Indices = NDArray[np.int64]
-
+from nessmap.model import Array, Prediction, Run, Stability, Start, Stepper
+from nessmap.models.moments import MomentModel
+from nessmap.theory import blocks, gaussian, relaxation, windows
 
 # observables of the two sides of a partition
 SIDED = frozenset(
@@ -31,22 +28,16 @@ SIDED = frozenset(
 )
 
 
-class Fit(NamedTuple):
-    """A linear model read off data: stacks (..., n_block, w, w); NaN where the data imply no diffusion."""
-
-    drift: Array
-    diffusion: Array
-    covariance: Array
-
-
-class LinearModel(Model):
+class LinearModel(MomentModel):
     """A model whose drift is A x; unstable when an eigenvalue of A has a real part >= 0."""
 
     kernel_file: ClassVar[str] = "linear_blocks"
     integrator: ClassVar[str] = "exact"
-    all_even: ClassVar[bool] = (
-        True  # is every coordinate even under time reversal, so that there is one entropy production?
-    )
+    needs: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "local_mean": ("covariance",),
+        "path_sum": ("lagged_covariance",),
+        "site_variance": ("covariance",),
+    }
 
     @property
     def work_per_coordinate(self) -> float:
@@ -63,38 +54,40 @@ class LinearModel(Model):
     def linear_diffusion(self) -> Array:
         """D (n_dim, n_dim) [x^2/time] in the simulated coordinates."""
 
-    @property
-    def n_field(self) -> int:
-        """How many of the coordinates are the field; the first ones."""
-        return self.n_dim
-
-    @cached_property
-    def correlated_pairs(self) -> tuple[Indices, Indices]:
-        """Coordinates i <= j whose covariance does not vanish by symmetry; here all of them."""
-        first, second = np.triu_indices(self.n_dim)
-        return first.astype(np.int64), second.astype(np.int64)
-
-    @cached_property
-    def lagged_pairs(self) -> tuple[Indices, Indices]:
-        """The correlated pairs in both orders: x_first(t) x_second(t + dt)."""
-        first, second = self.correlated_pairs
-        apart = first != second
-        return np.concatenate([first, second[apart]]), np.concatenate([second, first[apart]])
-
     @cached_property
     def stationary_covariance(self) -> Array:
         """S of the simulated coordinates, docs/theory.md, "Stationary state"."""
         return gaussian.stationary_covariance(self.linear_drift, self.linear_diffusion)
 
+    def local_mean(self, means: Mapping[str, Array]) -> Array:
+        return np.asarray(means["covariance"] @ self.local_mean_weights)
+
+    def path_sum(self, means: Mapping[str, Array]) -> Array:
+        return np.asarray(means["lagged_covariance"] @ self.path_weights)
+
+    def site_variance(self, means: Mapping[str, Array]) -> Array:
+        """tr S / n: of a site, where the coordinates are an orthonormal turn of the sites."""
+        first, second = self.correlated_pairs
+        squares = (first == second) & (first < self.n_field)
+        return np.asarray(means["covariance"][..., squares].sum(axis=-1) / self.n_field)
+
+    def add_window_entropy(self, sums: Array, x: Array) -> None:
+        from nessmap.kernels.windows import add_window_sums  # late: planning a sweep must not load numba
+
+        first, second = self.lagged_pairs
+        used = self.path_weights != 0
+        add_window_sums(sums, x, first[used], second[used], self.path_weights[used])
+
+    def window_entropy_moments(self, dt: float, n_step: int) -> tuple[float, float] | None:
+        if not self.path_weights.any():  # at equilibrium to rounding, as the estimator takes it
+            return 0.0, 0.0
+        mean, variance = windows.path_sum_moments(*self.block_system, dt, n_step)
+        return float(mean.sum()), float(variance.sum())
+
     @cached_property
     def local_mean_weights(self) -> Array:
         """w such that sum w <x_first x_second> over correlated_pairs is the entropy production rate."""
         return self.on_pairs(gaussian.local_mean_weight(self.linear_drift, self.linear_diffusion))
-
-    def on_pairs(self, weight: Array) -> Array:
-        """A symmetric weight (n_dim, n_dim) as weights of the products over correlated_pairs."""
-        first, second = self.correlated_pairs
-        return np.where(first == second, 1.0, 2.0) * weight[first, second]
 
     @cached_property
     def path_weights(self) -> Array:
@@ -117,72 +110,19 @@ class LinearModel(Model):
 
         step = gaussian.propagator(self.linear_drift, self.linear_diffusion, dt)
         whole = np.arange(self.n_dim)[None]  # one block of all coordinates
-        return Stepper(advance, (whole, step.matrix[None], _factor(step.covariance)[None]))
+        return Stepper(advance, (whole, step.matrix[None], noise_factor(step.covariance)[None]))
 
     def stationary_sample(self, normals: Array) -> Array:
         """Draws from N(0, S), given standard normals (n_dim, n_lane)."""
-        return _factor(self.stationary_covariance) @ normals
+        return noise_factor(self.stationary_covariance) @ normals
 
     def initial_mean(self, start: Start) -> Array:
         """Mean of the simulated coordinates (n_dim,) where a relaxation begins."""
         return start.mean + start.wave * np.cos(2 * np.pi * np.arange(self.n_dim) / self.n_dim)
 
-    def covariance_of(self, moments: Array) -> Array:
-        """Covariance (..., n, n) in the coordinates of `partition`, from second moments (..., n_pair)."""
-        first, second = self.correlated_pairs
-        covariance = np.zeros((*moments.shape[:-1], self.n_dim, self.n_dim))
-        covariance[..., first, second] = moments
-        covariance[..., second, first] = moments
-        return covariance
-
-    def log_determinant(self, moments: Array) -> Array:
-        """ln det of the covariance (...), from second moments (..., n_pair)."""
-        return log_determinant(self.covariance_of(moments))
-
-    def fit(self, means: Mapping[str, Array], dt: float) -> Fit:
-        """Drift by the logarithm of the regression of x(t + dt) on x(t), diffusion by stationarity; docs/theory.md (52)."""
-        first, second = self.lagged_pairs
-        lagged = np.zeros((*means["lagged_covariance"].shape[:-1], self.n_dim, self.n_dim))
-        lagged[..., second, first] = means["lagged_covariance"]  # the second coordinate is the later one
-        return fit_of(self.covariance_of(means["covariance"])[..., None, :, :], lagged[..., None, :, :], dt)
-
-    def sided_fit(self, means: Mapping[str, Array], dt: float) -> Fit:
-        """The fit in coordinates that `sides` divides."""
-        return self.fit(means, dt)
-
     def sided_system(self) -> tuple[Array, Array]:
         """A and D (..., w, w) in coordinates that `sides` divides."""
         return self.block_system
-
-    @property
-    def sides(self) -> tuple[list[int], list[int]]:
-        """Positions within a block of `sided_system` of the two sides of the partition."""
-        first, second = self.partition.values()
-        return list(first), list(second)
-
-    @cached_property
-    def whole_partition(self) -> bool:
-        """Whether the two sides are the whole system: none is hidden."""
-        return bool(self.partition) and len(set().union(*self.sides)) == self.sided_system()[0].shape[-1]
-
-    @cached_property
-    def bipartite(self) -> bool:
-        """Whether no noise acts on both sides, D_ab = 0: only then has each side a second law of its own."""
-        if not self.whole_partition:
-            return False
-        _, diffusion = self.sided_system()
-        a, b = self.sides
-        scale = np.sqrt(np.diagonal(diffusion, axis1=-2, axis2=-1).max())
-        return bool(np.abs(diffusion[..., a, :][..., b]).max() <= 1e-12 * scale**2)
-
-    def mutual_information(self, covariance: Array) -> Array:
-        """Between the sides of `partition`, for covariances (..., n, n) [nat]; NaN where one is singular to rounding."""
-        if not self.partition:
-            return np.full(covariance.shape[:-2], np.nan)
-        sides = [list(side) for side in self.partition.values()]
-        flat = covariance.reshape(-1, *covariance.shape[-2:])
-        values = [_or_nan(lambda c=c: gaussian.mutual_information(c, *sides)) for c in flat]  # type: ignore[misc]
-        return np.array(values).reshape(covariance.shape[:-2])
 
     def balance_of(self, means: Array, moments: Array, share: Array, run: Run) -> relaxation.Balance:
         """Entropy balance (...) of a state with these means (..., n_dim) and second moments (..., n_pair), unbiased.
@@ -293,35 +233,12 @@ class LinearModel(Model):
         return self.as_predictions(wanted, "exact theory of (A, D); docs/theory.md")
 
 
-def fit_of(covariance: Array, lagged: Array, dt: float) -> Fit:
-    """Fit of blocks: drift by regression, diffusion by stationarity, NaN where that is not positive."""
-    drift = blocks.fitted_drift(covariance, lagged, dt)
-    diffusion = blocks.implied_diffusion(drift, covariance)
-    # a run of few correlation times may imply a negative diffusion: no number is better than a wrong one
-    filled = np.where(np.isfinite(diffusion), diffusion, 0.0)
-    impossible = np.asarray(np.linalg.eigvalsh(filled)[..., 0] <= 0)[..., None, None]
-    return Fit(np.where(impossible, np.nan, drift), np.where(impossible, np.nan, diffusion), covariance)
-
-
-def log_determinant(covariance: Array) -> Array:
-    """ln det (...) of covariances (..., n, n); NaN where one is not positive."""
-    sign, value = np.linalg.slogdet(covariance)
-    return np.where(sign > 0, value, np.nan)
-
-
 def _bound(rate: float, variance_rate: float) -> float:
     """What the thermodynamic uncertainty relation makes of the entropy production as a current; docs/theory.md (16)."""
     return 2 * rate**2 / variance_rate if rate else 0.0
 
 
-def _or_nan(function: Callable[[], float]) -> float:
-    try:
-        return function()
-    except ValueError:
-        return float("nan")
-
-
-def _factor(covariance: Array) -> Array:
+def noise_factor(covariance: Array) -> Array:
     """A lower factor L with L L^T = covariance; noiseless directions are allowed."""
     values, vectors = np.linalg.eigh(covariance)
     if values[0] > 1e-12 * values[-1]:

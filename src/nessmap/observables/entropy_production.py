@@ -8,78 +8,81 @@ is read off both covariances, and nothing is assumed of its drift and noise. All
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
 from nessmap.model import Array, Model, Prediction, Run
 from nessmap.models.fourier_field import FourierField
-from nessmap.models.linear import LinearModel
-from nessmap.models.nonlinear_field import NonlinearField
+from nessmap.models.moments import MomentModel
 from nessmap.observables.observable import Observable
-from nessmap.observables.of_fields import AlsoOfNonlinearFields
 from nessmap.observables.per_wavenumber import PerWavenumber
 from nessmap.theory import blocks
 
 
-class _AllEven(Observable[LinearModel]):
+class _AllEven(Observable[MomentModel]):
     """Has a meaning where every coordinate is even under time reversal: there is one entropy production rate."""
 
-    model_class: ClassVar[type] = LinearModel
+    model_class: ClassVar[type] = MomentModel
 
     @classmethod
     def defined_for(cls, model: type[Model]) -> bool:
-        return issubclass(model, LinearModel) and model.all_even
+        return issubclass(model, MomentModel) and issubclass(model, cls.model_class) and model.all_even
 
 
-class _OfLinearAndNonlinear(AlsoOfNonlinearFields):
-    """The same estimator for both: of a linear model from moments, of a nonlinear field from sums along the path."""
+class AlongPaths(_AllEven):
+    """An entropy production rate from what the model itself sums; `sums` names the method."""
 
-    model_class: ClassVar[type] = Model
+    units: ClassVar[str] = "k_B / time"
+    sums: ClassVar[str]
 
-    @classmethod
-    def defined_for(cls, model: type[Model]) -> bool:
-        return issubclass(model, NonlinearField) or _AllEven.defined_for(model)
+    def needs_for(self, model: type[Model]) -> tuple[str, ...]:
+        return model.needs[self.sums] if issubclass(model, MomentModel) else ()
+
+    def why_undefined(self, model: MomentModel, run: Run) -> str:
+        return model.why_no_entropy
+
+    def finalize(self, model: MomentModel, run: Run, means: Mapping[str, Array]) -> Array:
+        value = self.rate(model, run, means)
+        return np.full_like(value, np.nan) if self.why_undefined(model, run) else value
+
+    @abstractmethod
+    def rate(self, model: MomentModel, run: Run, means: Mapping[str, Array]) -> Array:
+        """The rate (...), where there is one."""
 
 
-class EntropyProductionRate(_OfLinearAndNonlinear):
-    """Local mean <x^T sym(M_a^T A) x>, M_a the antisymmetric part of D^-1 A; docs/theory.md, "Two estimators"."""
+class EntropyProductionRate(AlongPaths):
+    """Local mean: of a linear model <x^T sym(M_a^T A) x>, M_a the antisymmetric part of D^-1 A; docs/theory.md (32), (102)."""
 
     name: ClassVar[str] = "entropy_production_rate"
     long_name: ClassVar[str] = "entropy production rate"
     symbol: ClassVar[str] = r"\dot\Sigma"
-    units: ClassVar[str] = "k_B / time"
     source: ClassVar[str] = "local mean; docs/theory.md; Godreche & Luck, J. Phys. A 52, 035002 (2019)"
-    needs: ClassVar[tuple[str, ...]] = ("covariance",)
+    sums: ClassVar[str] = "local_mean"
 
-    def finalize(self, model: Any, run: Run, means: Mapping[str, Array]) -> Array:
-        if isinstance(model, NonlinearField):
-            return means["field_entropy"][..., 0]
-        return np.asarray(means["covariance"] @ model.local_mean_weights)
+    def rate(self, model: MomentModel, run: Run, means: Mapping[str, Array]) -> Array:
+        return model.local_mean(means)
 
 
-class EntropyProductionRatePath(_OfLinearAndNonlinear):
-    """Path sum of M_a-weighted Stratonovich increments, exact differential removed, per unit time."""
+class EntropyProductionRatePath(AlongPaths):
+    """Path sum of Stratonovich increments weighted with the force, exact differentials removed, per unit time."""
 
     name: ClassVar[str] = "entropy_production_rate_path"
     long_name: ClassVar[str] = "entropy production rate along paths"
     symbol: ClassVar[str] = r"\dot\Sigma_\mathrm{path}"
-    units: ClassVar[str] = "k_B / time"
     source: ClassVar[str] = "Stratonovich path sum; docs/theory.md; Seifert, Rep. Prog. Phys. 75, 126001 (2012)"
-    needs: ClassVar[tuple[str, ...]] = ("lagged_covariance",)
+    sums: ClassVar[str] = "path_sum"
 
-    def finalize(self, model: Any, run: Run, means: Mapping[str, Array]) -> Array:
-        if isinstance(model, NonlinearField):
-            return means["field_entropy"][..., 1] / run.dt
-        return np.asarray(means["lagged_covariance"] @ model.path_weights / run.dt)
+    def rate(self, model: MomentModel, run: Run, means: Mapping[str, Array]) -> Array:
+        return model.path_sum(means) / run.dt
 
-    def expected(self, model: Any, run: Run, predictions: Mapping[str, Prediction]) -> Prediction | None:
-        if isinstance(model, NonlinearField):
-            return None
-        return Prediction(
-            model.path_entropy_production_rate(run.dt), "exact", "mean of the path sum at this dt; docs/theory.md"
-        )
+    def expected(self, model: MomentModel, run: Run, predictions: Mapping[str, Prediction]) -> Prediction | None:
+        exact = model.path_entropy_production_rate(run.dt)
+        if exact is None:
+            return super().expected(model, run, predictions)
+        return Prediction(exact, "exact", "mean of the path sum at this dt; docs/theory.md")
 
 
 class EntropyProductionRateFitted(_AllEven):
@@ -92,7 +95,7 @@ class EntropyProductionRateFitted(_AllEven):
     source: ClassVar[str] = "fit of drift and diffusion; docs/theory.md (7), (52)"
     needs: ClassVar[tuple[str, ...]] = ("covariance", "lagged_covariance")
 
-    def finalize(self, model: LinearModel, run: Run, means: Mapping[str, Array]) -> Array:
+    def finalize(self, model: MomentModel, run: Run, means: Mapping[str, Array]) -> Array:
         fit = model.fit(means, run.dt)
         return np.asarray(blocks.fitted_entropy_production_rate(fit.drift, fit.covariance).sum(axis=-1))
 

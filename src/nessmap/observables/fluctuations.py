@@ -3,41 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
-
-import numpy as np
+from typing import ClassVar
 
 from nessmap.model import Array, Model, Prediction, Run
 from nessmap.models.fourier_field import FourierField
 from nessmap.models.linear import LinearModel
-from nessmap.models.nonlinear_field import NonlinearField
+from nessmap.models.moments import MomentModel
 from nessmap.observables.observable import Observable
-from nessmap.observables.of_fields import AlsoOfNonlinearFields
 from nessmap.observables.per_wavenumber import PerWavenumber
 
 
-class SiteVariance(AlsoOfNonlinearFields):
+class SiteVariance(Observable[MomentModel]):
     """Mean variance of the field's coordinates, tr S / n: of a site, where they are an orthonormal turn of the sites."""
 
     name: ClassVar[str] = "site_variance"
-    model_class: ClassVar[type] = Model
+    model_class: ClassVar[type] = MomentModel
     long_name: ClassVar[str] = "variance of a site"
     symbol: ClassVar[str] = r"\langle u^2\rangle"
     units: ClassVar[str] = "u^2"
     source: ClassVar[str] = "docs/theory.md, stationary state"
-    needs: ClassVar[tuple[str, ...]] = ("covariance",)
 
-    @classmethod
-    def defined_for(cls, model: type[Model]) -> bool:
-        return issubclass(model, LinearModel | NonlinearField)
+    def needs_for(self, model: type[Model]) -> tuple[str, ...]:
+        return model.needs[self.name] if issubclass(model, MomentModel) else ()
 
-    def finalize(self, model: Any, run: Run, means: Mapping[str, Array]) -> Array:
-        if isinstance(model, NonlinearField):
-            mean, square = means["field_entropy"][..., 2], means["field_entropy"][..., 3]
-            return np.asarray(square - mean**2)
-        first, second = model.correlated_pairs
-        squares = (first == second) & (first < model.n_field)
-        return np.asarray(means["covariance"][..., squares].sum(axis=-1) / model.n_field)
+    def finalize(self, model: MomentModel, run: Run, means: Mapping[str, Array]) -> Array:
+        return model.site_variance(means)
 
 
 class StructureFactor(PerWavenumber):

@@ -15,29 +15,29 @@ from typing import ClassVar
 import numpy as np
 
 from nessmap.model import Array, Model, Run
-from nessmap.models.linear import Fit, LinearModel
+from nessmap.models.moments import Fit, MomentModel
 from nessmap.observables.observable import Observable
 from nessmap.theory import blocks
 
 
-class _Fitted(Observable[LinearModel]):
+class _Fitted(Observable[MomentModel]):
     """An observable of the fitted drift, diffusion and covariance of every block, summed over blocks."""
 
-    model_class: ClassVar[type] = LinearModel
+    model_class: ClassVar[type] = MomentModel
     needs: ClassVar[tuple[str, ...]] = ("covariance", "lagged_covariance")
     of_a_side: ClassVar[bool] = True  # belongs to one side, which common noise forbids
 
     @classmethod
     def defined_for(cls, model: type[Model]) -> bool:
-        return issubclass(model, LinearModel) and model.all_even
+        return issubclass(model, MomentModel) and model.all_even
 
-    def finalize(self, model: LinearModel, run: Run, means: Mapping[str, Array]) -> Array:
+    def finalize(self, model: MomentModel, run: Run, means: Mapping[str, Array]) -> Array:
         if self.why_undefined(model, run):
             return np.full(means["covariance"].shape[:-1], np.nan)
         fit = model.sided_fit(means, run.dt)
         return np.asarray(self.per_block(fit, *model.sides).sum(axis=-1))
 
-    def why_undefined(self, model: LinearModel, run: Run) -> str:
+    def why_undefined(self, model: MomentModel, run: Run) -> str:
         if not model.whole_partition:
             return "the two sides of the partition leave coordinates out; let them hold all"
         if self.of_a_side and not model.bipartite:

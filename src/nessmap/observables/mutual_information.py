@@ -6,15 +6,15 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from nessmap.model import Array, Run
-from nessmap.models.linear import LinearModel
+from nessmap.models.moments import MomentModel
 from nessmap.observables.observable import Observable
 
 
-class MutualInformation(Observable[LinearModel]):
+class MutualInformation(Observable[MomentModel]):
     """I = (1/2) ln(det S_aa det S_bb / det S) between the two sides of the model's partition, of the fitted covariance."""
 
     name: ClassVar[str] = "mutual_information"
-    model_class: ClassVar[type] = LinearModel
+    model_class: ClassVar[type] = MomentModel
     long_name: ClassVar[str] = "mutual information of the {first} and {second} side"
     symbol: ClassVar[str] = "I"
     units: ClassVar[str] = "nat"
@@ -23,5 +23,5 @@ class MutualInformation(Observable[LinearModel]):
     )
     needs: ClassVar[tuple[str, ...]] = ("covariance",)
 
-    def finalize(self, model: LinearModel, run: Run, means: Mapping[str, Array]) -> Array:
+    def finalize(self, model: MomentModel, run: Run, means: Mapping[str, Array]) -> Array:
         return model.mutual_information(model.covariance_of(means["covariance"]))

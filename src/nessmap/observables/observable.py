@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import ClassVar, Generic, TypeVar
 
 from nessmap.model import Array, Model, Prediction, Run
+from nessmap.models.moments import MomentModel
 
 ModelT = TypeVar("ModelT", bound=Model)
 
@@ -32,12 +33,16 @@ class Observable(ABC, Generic[ModelT]):
         return issubclass(model, cls.model_class)
 
     def needs_for(self, model: type[Model]) -> tuple[str, ...]:
-        """The statistics needed for a kind of model."""
-        return self.needs
+        """The statistics needed for a kind of model, those about whose mean others are taken included."""
+        return model.with_means(self.needs) if issubclass(model, MomentModel) else self.needs
+
+    def value(self, model: ModelT, run: Run, means: Mapping[str, Array]) -> Array:
+        """The plug-in value from averages as they are stored."""
+        return self.finalize(model, run, model.central(means) if isinstance(model, MomentModel) else means)
 
     @abstractmethod
     def finalize(self, model: ModelT, run: Run, means: Mapping[str, Array]) -> Array:
-        """The plug-in value from averages {statistic: (..., n)}, vectorised over leading axes.
+        """The plug-in value from averages {statistic: (..., n)}, second moments central; vectorised over leading axes.
 
         means["share"] (...) is the share of the lanes that each average is of.
         """
@@ -47,9 +52,11 @@ class Observable(ABC, Generic[ModelT]):
         return predictions.get(self.name)
 
     def expected(self, model: ModelT, run: Run, predictions: Mapping[str, Prediction]) -> Prediction | None:
-        """The mean of this estimator at this dt: an exact continuum value where it has no bias, None where none is known."""
-        prediction = self.theory(model, run, predictions)
-        return prediction if prediction is not None and prediction.kind == "exact" else None
+        """The mean of this estimator at this dt; the continuum value where it has no bias, None where none is known.
+
+        It is of its theory's kind: the z-score against an approximate one measures the approximation.
+        """
+        return self.theory(model, run, predictions)
 
     def why_undefined(self, model: ModelT, run: Run) -> str:
         """Why there is no value for these parameters, with the remedy; empty where there is one."""

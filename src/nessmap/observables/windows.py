@@ -9,7 +9,7 @@ import numpy as np
 
 from nessmap.model import Array, Model, Prediction, Run
 from nessmap.models.amari_field import AmariField
-from nessmap.models.linear import LinearModel
+from nessmap.models.moments import MomentModel
 from nessmap.observables.observable import Observable
 from nessmap.observables.per_wavenumber import WAVENUMBER
 from nessmap.statistics.windows import PathEntropyWindows, Periodogram
@@ -19,7 +19,7 @@ RESOLVED = 50.0  # squared mean of a run's entropy over its variance, from which
 FREQUENCY = {"units": "1 / time", "long_name": "angular frequency", "symbol": r"\omega"}
 
 
-class EntropyProductionBound(Observable[LinearModel]):
+class EntropyProductionBound(Observable[MomentModel]):
     """2 <s>^2 / (T Var s), s the entropy along windows of T = 100 dt: no more than the entropy production rate.
 
     The thermodynamic uncertainty relation with the entropy production as current. Theory is the bound of endless windows and
@@ -29,7 +29,7 @@ class EntropyProductionBound(Observable[LinearModel]):
     """
 
     name: ClassVar[str] = "entropy_production_bound"
-    model_class: ClassVar[type] = LinearModel
+    model_class: ClassVar[type] = MomentModel
     long_name: ClassVar[str] = "uncertainty bound on the entropy production rate"
     symbol: ClassVar[str] = r"\dot\Sigma_\mathrm{TUR}"
     units: ClassVar[str] = "k_B / time"
@@ -38,26 +38,33 @@ class EntropyProductionBound(Observable[LinearModel]):
 
     @classmethod
     def defined_for(cls, model: type[Model]) -> bool:
-        return issubclass(model, LinearModel) and model.all_even
+        return issubclass(model, MomentModel) and issubclass(model, cls.model_class) and model.all_even
 
-    def finalize(self, model: LinearModel, run: Run, means: Mapping[str, Array]) -> Array:
+    def why_undefined(self, model: MomentModel, run: Run) -> str:
+        return model.why_no_entropy
+
+    def finalize(self, model: MomentModel, run: Run, means: Mapping[str, Array]) -> Array:
         mean, square = np.moveaxis(means["path_entropy_windows"], -1, 0)
+        if self.why_undefined(model, run):
+            return np.full(mean.shape, np.nan)
         return _bound(mean, square - mean**2, run)
 
-    def expected(self, model: LinearModel, run: Run, predictions: Mapping[str, Prediction]) -> Prediction | None:
-        if not model.path_weights.any():  # at equilibrium to rounding, as the estimator takes it
+    def expected(self, model: MomentModel, run: Run, predictions: Mapping[str, Prediction]) -> Prediction | None:
+        moments = model.window_entropy_moments(run.dt, PathEntropyWindows.segment)
+        if moments is None:
+            return super().expected(model, run, predictions)
+        if moments == (0.0, 0.0):
             return Prediction(0.0, "exact", self.source)
-        mean, variance = windows.path_sum_moments(*model.block_system, run.dt, PathEntropyWindows.segment)
-        value = _bound(mean.sum(), variance.sum(), run)
+        value = _bound(*moments, run)
         sampled = run.n_step * run.dt * run.n_replica
         if sampled and value * sampled / 2 < RESOLVED:
             return None
         return Prediction(float(value), "exact", "mean and variance of windows at this dt; docs/theory.md")
 
 
-def _bound(mean: Array, variance: Array, run: Run) -> Array:
+def _bound(mean: Array | float, variance: Array | float, run: Run) -> Array:
     duration = PathEntropyWindows.segment * run.dt
-    still = (mean == 0) & (variance == 0)  # at equilibrium no window shows any entropy
+    still = np.equal(mean, 0) & np.equal(variance, 0)  # at equilibrium no window shows any entropy
     return np.where(still, 0.0, windows.tur_bound(mean, np.where(still, 1.0, variance), duration))
 
 

@@ -51,6 +51,10 @@ class Protocol(ABC):
     def start(self) -> State:
         """The state at step 0."""
 
+    def rough_start(self) -> State:
+        """Any state of the right shape, made at no cost: kernels are tried on it."""
+        return self.start()
+
     @abstractmethod
     def advance(self, state: State, n_step: int) -> tuple[State, Block]:
         """The state n_step later and the trajectory between; the block's array is reused by the next call."""

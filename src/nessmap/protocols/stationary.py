@@ -29,12 +29,16 @@ class Stationary(Protocol):
         """The start (n_dim, n_lane), given standard normals of that shape."""
         return self.model.stationary_sample(normals)
 
-    def start(self) -> State:
+    def rough_start(self) -> State:
+        """The start without its burn-in."""
         from nessmap.kernels.random import PURPOSE_START, standard_normals  # late: planning must not load numba
 
         normals = np.empty((self.model.n_dim, self.n_lane))
         standard_normals(normals, np.uint64(self.key), self.first_lane, 0, PURPOSE_START)
-        return self._burnt_in(State(0, self.sample(normals)))
+        return State(0, self.sample(normals))
+
+    def start(self) -> State:
+        return self._burnt_in(self.rough_start())
 
     def _burnt_in(self, state: State) -> State:
         """The state after the burn-in, whose steps are numbered backwards from 2^32, where no run counts."""

@@ -19,7 +19,7 @@ class Statistic(ABC, Generic[ModelT]):
     name: ClassVar[str]
     version: ClassVar[int]
     segment: ClassVar[int] = (
-        0  # steps that it must see in one piece, a multiple of every block length; 0: any block will do
+        0  # steps that it must see in one piece: it is given whole multiples of them; 0: any block will do
     )
 
     @abstractmethod

@@ -8,27 +8,23 @@ import numpy as np
 
 from nessmap.model import Array, Block
 from nessmap.models.amari_field import AmariField
-from nessmap.models.linear import Indices, LinearModel
+from nessmap.models.moments import Indices, MomentModel
 from nessmap.statistics.statistic import N_GROUP, Statistic
 from nessmap.theory.windows import hann_window
 
 
-class PathEntropyWindows(Statistic[LinearModel]):
+class PathEntropyWindows(Statistic[MomentModel]):
     """Sum over windows of 100 steps of the entropy s produced along a window, and of s^2, (2, 16) [1, 1]."""
 
     name: ClassVar[str] = "path_entropy_windows"
     version: ClassVar[int] = 1
     segment: ClassVar[int] = 100
 
-    def zero(self, model: LinearModel) -> Array:
+    def zero(self, model: MomentModel) -> Array:
         return np.zeros((2, N_GROUP))
 
-    def accumulate(self, sums: Array, model: LinearModel, block: Block) -> None:
-        from nessmap.kernels.windows import add_window_sums  # late: planning a sweep must not load numba
-
-        first, second = model.lagged_pairs
-        used = model.path_weights != 0
-        add_window_sums(sums, block.x, first[used], second[used], model.path_weights[used])
+    def accumulate(self, sums: Array, model: MomentModel, block: Block) -> None:
+        model.add_window_entropy(sums, block.x)
 
 
 class Periodogram(Statistic[AmariField]):

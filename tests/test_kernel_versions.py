@@ -1,0 +1,190 @@
+"""Versions follow kernels: an edit that changes their numbers has to bump one, and a test says which."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import tokenize
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+
+from nessmap import identity, kernels
+from nessmap.kernels import amari_field, functions, langevin, linear_blocks, moments, neural_field, stages, windows
+from nessmap.kernels import random as philox
+from nessmap.kernels import squared_drift as bump_entropy
+from nessmap.statistics import N_GROUP, STATISTICS
+from nessmap.theory.stages import of_matrix
+
+
+class Known(NamedTuple):
+    """A kernel file as it was when its versions were last set."""
+
+    versions: tuple[int, ...]
+    source: str
+    run: str
+
+
+KNOWN = {
+    "random": Known((1,), "b6ead528eb50f20d", "127969b9ad7a1e26"),
+    "amari_field": Known((1,), "3cf860913b25f816", "2c77fea05de74e96"),
+    "linear_blocks": Known((1,), "0e13e2cc8f68377f", "ea542c30a4bb7f47"),
+    "functions": Known((2,), "6efc5ce53b97a485", "2d9cf874dbf26a9b"),
+    "langevin": Known((1,), "655ff36231e1533c", "caae30a5d14566cf"),
+    "neural_field": Known((1,), "6f9f3797be780268", "0c1ba524dfd96b06"),
+    "squared_drift": Known((1,), "e6bbc0346a92ef89", "1903b5324f0a60d0"),
+    "stages": Known((1,), "c4c98a34e447a9bf", "9959dd92ec2c0047"),
+    "windows": Known((1,), "9516ae87abc190cb", "a8db8ec4654455f6"),
+    "moments": Known((1, 1), "02835f23d4629f9e", "24dbbe2f63c13e4c"),
+}
+BUMP = {
+    "random": "STREAM_VERSION in src/nessmap/kernels/random.py",
+    "amari_field": "KERNEL_VERSION in src/nessmap/kernels/amari_field.py",
+    "linear_blocks": "KERNEL_VERSION in src/nessmap/kernels/linear_blocks.py",
+    "functions": "KERNEL_VERSION in src/nessmap/kernels/functions.py",
+    "langevin": "KERNEL_VERSION in src/nessmap/kernels/langevin.py",
+    "neural_field": "KERNEL_VERSION in src/nessmap/kernels/neural_field.py",
+    "squared_drift": "KERNEL_VERSION in src/nessmap/kernels/squared_drift.py, and version of NonlinearBump",
+    "stages": "KERNEL_VERSION in src/nessmap/kernels/stages.py",
+    "windows": "version of PathEntropyWindows in src/nessmap/statistics/windows.py",
+    "moments": "version of Covariance and LaggedCovariance in src/nessmap/statistics/moments.py",
+}
+
+
+def versions(name: str) -> tuple[int, ...]:
+    if name == "moments":
+        return STATISTICS["covariance"].version, STATISTICS["lagged_covariance"].version
+    if name == "windows":
+        return (STATISTICS["path_entropy_windows"].version,)
+    return (identity.version_in(name, BUMP[name].split()[0]),)
+
+
+def source_digest(text: str) -> str:
+    """Digest of a file's tokens: comments, docstrings, blank lines and line breaks are left out."""
+    kept, before = [], tokenize.NEWLINE
+    for token in tokenize.generate_tokens(io.StringIO(text).readline):
+        if token.type in (tokenize.COMMENT, tokenize.NL):
+            continue
+        statement_starts = before in (tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT)
+        docstring = token.type == tokenize.STRING and statement_starts
+        indentation = token.type in (tokenize.INDENT, tokenize.DEDENT)
+        if not docstring:
+            kept.append(tokenize.tok_name[token.type] if indentation else token.string.strip())
+        before = token.type
+    return hashlib.blake2b("\0".join(kept).encode(), digest_size=8).hexdigest()
+
+
+def run_of_a_field(x, key):
+    """A path of five sites and its entropies by the kernel of nonlinear fields."""
+    weights = np.cos(np.arange(25.0)).reshape(5, 5) / 5
+    coupling, noise, force = (
+        (*chain.arrays, chain.width) for chain in map(of_matrix, (weights, np.tril(weights), weights - weights.T))
+    )
+    drive, shape = np.linspace(-0.2, 0.2, 5), np.array([np.full(5, 1.5), np.full(5, 0.2)])
+    scheme, gain = np.linspace(0.05, 0.9, 20).reshape(4, 5)[::-1].copy(), np.full(5, 0.4)
+    neural_field.advance(x, coupling, noise, drive, 2, shape, scheme, gain, key, 128, 7)
+    along, local, centre = np.empty((5, 32)), np.empty((6, 32)), np.linspace(-0.5, 0.5, 15).reshape(3, 5)
+    neural_field.path_entropy(along, x, coupling, force, 2, shape, centre)
+    neural_field.local_entropy_rate(local, x, coupling, drive, np.ones(5), coupling, force, 2, shape, centre)
+    return np.concatenate([x.ravel(), along.ravel(), local.ravel()])
+
+
+def entropy_less_squared_drift(x):
+    """What the kernel of bumps makes of a path of five sites."""
+    chain, sites = of_matrix(np.cos(np.arange(25.0)).reshape(5, 5)), np.linspace(0.5, 1.5, 15).reshape(3, 5)
+    coupling, shape = (*chain.arrays, chain.width), np.array([np.full(5, 1.5), np.full(5, 0.2)])
+    along, local = np.empty((5, 32)), np.empty((6, 32))
+    bump_entropy.path_entropy(along, x, coupling, sites, 2, shape)
+    bump_entropy.local_entropy_rate(local, x, coupling, sites, sites[:2], 2, shape)
+    return np.concatenate([along, local])
+
+
+def run_digest(name: str) -> str:
+    """Digest of a short run, rounded to 9 decimals of numbers of order 1: CPUs differ in the 16th."""
+    x = np.empty((6, 5, 32))
+    philox.standard_normals(x[0], np.uint64(2**63 + 12345), 16, 3, philox.PURPOSE_STEP)
+    key = np.uint64(987654321)
+    if name == "random":
+        result = x[0]
+    elif name == "amari_field":
+        keep, turn, kick = np.linspace(0.8, 0.9, 5), np.linspace(-0.2, 0.2, 5), np.linspace(0.5, 1.0, 5)
+        amari_field.advance(x, keep, turn, np.array([0, 2, 1, 4, 3]), kick, key, 128, 7)
+        result = x
+    elif name == "functions":
+        result, slope, threshold = np.empty((5, 3, 5, 32)), np.full(5, 1.5), np.full(5, 0.2)
+        for number in range(5):
+            for order, fill in enumerate((functions.fill_response, functions.fill_gain, functions.fill_curvature)):
+                fill(result[number, order], x[0], number, slope, threshold)
+    elif name == "langevin":
+        langevin.advance(x, lambda u: -(u**3), lambda u, z: 0.1 * np.cos(u) * z, 0.05, key, 128, 7)
+        result = x
+    elif name == "neural_field":
+        result = run_of_a_field(x, key)
+    elif name == "squared_drift":
+        x[1:] = np.cos(np.arange(5 * 5 * 32)).reshape(5, 5, 32)
+        result = entropy_less_squared_drift(x)
+    elif name == "stages":
+        result, weights, row = np.zeros((4, 32)), np.cos(np.arange(40.0)).reshape(10, 4), np.r_[0:8, 0:4]
+        stage, pointer, column = np.array([0, 2, 3]), np.array([0, 3, 5, 10]), np.r_[0, 2, 4, 1, 3, 0, 3, 5:8]
+        stages.add_product(result, x[0], np.empty((2, 8, 32)), stage, pointer, column, weights, row)
+    elif name == "linear_blocks":
+        result, blocks = np.ascontiguousarray(x[:, :4]), np.linspace(-0.5, 0.5, 8).reshape(2, 2, 2)
+        linear_blocks.advance(result, np.array([[0, 2], [3, 1]]), blocks, np.tril(blocks + 1), key, 128, 7)
+    else:
+        x[1:] = np.cos(np.arange(5 * 5 * 32)).reshape(5, 5, 32)
+        first, second = np.array([0, 1, 4]), np.array([0, 3, 2])
+        result = np.zeros((2, 3, N_GROUP))
+        if name == "windows":
+            windows.add_window_sums(result[:, 0], x, first, second, np.array([0.5, -1.0, 2.0]))
+        for lag in (0, 1) if name == "moments" else ():
+            moments.add_products(result[lag], x, first, second, lag)
+    rounded = np.round(result, 9) + 0.0  # + 0.0 turns -0.0 into 0.0
+    return hashlib.blake2b(rounded.tobytes(), digest_size=8).hexdigest()
+
+
+def test_a_kernel_answers_for_those_that_it_calls():
+    assert identity.versions_called("amari_field") == {}
+    called = {"functions", "stages"}
+    assert identity.versions_called("neural_field") == {name: KNOWN[name].versions[0] for name in called}
+
+
+@pytest.mark.parametrize("name", KNOWN)
+def test_a_changed_kernel_gets_a_new_version(name):
+    known = KNOWN[name]
+    file = Path(kernels.__file__).with_name(f"{name}.py")
+    found = Known(versions(name), source_digest(file.read_text()), run_digest(name))
+    if found == known:
+        return
+    store = f"then store {found!r} in KNOWN of tests/test_identity.py"
+    if found.versions != known.versions:
+        pytest.fail(f"kernels/{name}.py has a new version: {store.removeprefix('then ')}")
+    if found.source == known.source and run_digest("random") != KNOWN["random"].run:
+        pytest.fail(f"kernels/{name}.py follows kernels/random.py to other numbers: bump {BUMP['random']}, {store}")
+    if found.run != known.run:
+        pytest.fail(f"kernels/{name}.py gives other numbers: bump {BUMP[name]}, {store}")
+    pytest.fail(
+        f"kernels/{name}.py was edited and a short run gives the same numbers to 9 decimals: "
+        f"bump {BUMP[name]} unless every bit stays the same (`nessmap point SWEEP ... --check`), {store}"
+    )
+
+
+def test_every_kernel_file_has_its_digests_here():
+    files = {file.stem for file in Path(kernels.__file__).parent.glob("*.py")} - {"__init__", "generated"}
+    assert KNOWN.keys() == files
+
+
+def test_comments_and_formatting_are_no_change_of_a_kernel():
+    text = 'N = 1\n\n\ndef f(x):\n    """What."""\n    return x + N\n'
+    formatted = 'N = 1  # one\n\ndef f( x ):\n    """How."""\n    # why\n\n    return x+N\n'
+    changed = text.replace("x + N", "x - N")
+    assert source_digest(text) == source_digest(formatted)
+    assert source_digest(text) != source_digest(changed)
+
+
+def test_a_cache_folder_that_the_user_chose_carries_the_digest_of_the_kernels_too(tmp_path, monkeypatch):
+    own = tmp_path / f"numba-{kernels.source_digest()}"
+    for chosen in (tmp_path, own):  # a worker gets it from the process that started it
+        monkeypatch.setenv("NUMBA_CACHE_DIR", str(chosen))
+        assert kernels._cache_folder() == str(own)
