@@ -17,6 +17,7 @@ TORI = st.fixed_dictionaries(
         "n_site": st.integers(3, 6),
         "coupling": st.floats(-1.5, 0.9),
         "shift": st.floats(-2.5, 2.5),
+        "anisotropy": st.sampled_from([0.85, 1.0, 1.2]),
         "noise_correlation_length": st.sampled_from([0.0, 0.7]),
         "kernel": st.sampled_from(["gaussian", "exponential"]),
         "time_constant": st.floats(0.3, 3.0),
@@ -35,22 +36,20 @@ def rate(model):
 def site_matrices(model):
     """A and D at the sites, by summing periodic images in space: no Fourier transform anywhere."""
     n, length, dx, width = model.n_site, model.length, model.spacing, model.kernel_width
-    x, y = (index.ravel() * dx for index in np.indices((n, n)))
-    along, across = (position[:, None] - position[None, :] for position in (x, y))
+    i, j = (index.ravel() for index in np.indices((n, n)))
     images = length * np.arange(-25, 26)
 
-    def periodic(profile, shift):
-        total = np.zeros((n * n, n * n))
-        for p in images:
-            for q in images:
-                total += profile(np.hypot(along - shift + p, across + q))
-        return total
+    def periodic(profile, shift, anisotropy=1.0):
+        along = (dx * np.arange(n)[:, None] - shift + images) * np.sqrt(anisotropy)
+        across = (dx * np.arange(n)[:, None] + images) / np.sqrt(anisotropy)
+        values = profile(np.hypot(along[:, None, :, None], across[None, :, None, :])).sum(axis=(2, 3))
+        return values[i[:, None] - i, j[:, None] - j]  # a negative index is a site of the next period
 
     shapes = {
         "gaussian": lambda r, w: np.exp(-0.5 * (r / w) ** 2) / (2 * np.pi * w**2),
         "exponential": lambda r, w: np.exp(-r / w) / (2 * np.pi * w**2),
     }
-    kernel = periodic(lambda r: shapes[model.kernel](r, width), model.shift)
+    kernel = periodic(lambda r: shapes[model.kernel](r, width), model.shift, model.anisotropy)
     correlation = model.noise_correlation_length
     white = np.eye(n * n) / dx**2
     noise = periodic(lambda r: shapes["gaussian"](r, correlation), 0.0) if correlation else white
@@ -150,6 +149,45 @@ def test_shells_gather_the_wavenumbers_of_one_size():
     assert theory["structure_factor"].value @ count / 49 == pytest.approx(theory["site_variance"].value, rel=1e-12)
 
 
+@settings(max_examples=15, deadline=None)
+@given(
+    st.floats(0.4, 2.5),
+    st.sampled_from(["gaussian", "exponential", "difference_of_gaussians"]),
+    st.sampled_from([6, 7]),
+)
+def test_an_anisotropic_kernel_is_at_equilibrium_exactly_and_keeps_its_integral(anisotropy, kernel, n_site):
+    shape = {"kernel": kernel, "n_site": n_site, "length": 4.0, "kernel_width": 1.1, "inhibition_width": 1.4}
+    model = AmariTorus(anisotropy=anisotropy, coupling=0.4, **shape)
+    assert rate(model) == 0.0
+    assert not model.path_weights.any()
+    # turned by a quarter, the kernel is the one of the inverse ratio; parameters have 12 digits
+    turned = AmariTorus(anisotropy=1 / anisotropy, coupling=0.4, **shape)
+    here, there = model.kernel_at_sites().T, turned.kernel_at_sites()
+    np.testing.assert_allclose(here, there, rtol=0, atol=1e-11 * there.max())
+    if kernel == "gaussian":
+        # the nearest alias of the narrower axis, and there are two
+        narrowest = 1.1 * min(anisotropy, 1 / anisotropy) ** 0.5
+        bound = 4.1 * np.exp(-0.5 * (2 * np.pi * narrowest / model.spacing) ** 2)
+        assert model.kernel_integral == pytest.approx(1.0, abs=bound + 1e-13)
+
+
+def test_anisotropy_stretches_the_transform_along_y_and_narrows_it_along_x():
+    """exp(-(k_x^2 / a + a k_y^2) w^2 / 2), aliases below rounding."""
+    model = AmariTorus(n_site=24, length=6.0, kernel_width=0.6, anisotropy=1.7, coupling=0.5)
+    p, q, _ = model._chosen
+    k = 2 * np.pi * np.fft.fftfreq(24, model.spacing)
+    expected = np.exp(-0.5 * 0.36 * (k[p] ** 2 / 1.7 + 1.7 * k[q] ** 2))
+    found = (1 - model.modes.decay) / 0.5
+    inside = model.modes.wavenumber < np.pi / model.spacing / 2
+    np.testing.assert_allclose(found[inside], expected[inside], atol=1e-12)
+
+
+def test_a_kernel_that_is_short_along_its_shift_is_the_more_irreversible():
+    """Omega ~ sin(k_x s) exp(-k_x^2 w^2 / 2a): a narrow kernel passes shorter waves, which a shift turns faster."""
+    rates = [rate(AmariTorus(n_site=12, shift=0.5, anisotropy=a, coupling=0.8)) for a in (0.6, 1.0, 1.6)]
+    assert rates[0] < rates[1] < rates[2]
+
+
 def test_a_shift_drives_waves_along_it_and_none_across():
     model = AmariTorus(n_site=8, length=6.0, shift=0.6, kernel_width=0.8)
     p, q, _ = model._chosen
@@ -176,6 +214,12 @@ def test_threshold_of_a_positive_kernel_is_at_coupling_one():
     ("parameters", "message"),
     [
         ({"kernel_width": 0.4}, r"kernel_width = 0.4, expected >= 0.5 .*; raise n_site to 15"),
+        (
+            {"anisotropy": 4.0},
+            r"kernel_width = 0.7, expected >= 1 \[site spacing length / n_site x 2 at this anisotropy\]; raise n_site to 18",
+        ),
+        ({"anisotropy": 0.25}, r"kernel_width = 0.7, expected >= 1 .*; raise n_site to 18"),
+        ({"kernel": "sampled", "anisotropy": 2.0}, "kernel = sampled does not use it"),
         ({"noise_correlation_length": 0.1}, r"expected 0 \(white\) or >= 0.25 .*; raise n_site to 30"),
         ({"noise_correlation_length": 5.0}, r"expected <= 3.5 .*underflows; lower n_site to 8"),
     ],
@@ -216,7 +260,7 @@ def test_a_sampled_kernel_and_noise_stand_for_their_functions():
     sampled = AmariTorus(
         n_site=8,
         kernel="sampled",
-        kernel_values=named._kernel_at_sites().tolist(),
+        kernel_values=named.kernel_at_sites().tolist(),
         noise="sampled",
         noise_values=covariance.tolist(),
     )

@@ -12,7 +12,17 @@ import numpy as np
 import pytest
 
 from nessmap import identity, kernels
-from nessmap.kernels import amari_field, functions, langevin, linear_blocks, moments, neural_field, stages, windows
+from nessmap.kernels import (
+    amari_field,
+    functions,
+    langevin,
+    linear_blocks,
+    moments,
+    multiplicative_field,
+    neural_field,
+    stages,
+    windows,
+)
 from nessmap.kernels import random as philox
 from nessmap.kernels import squared_drift as bump_entropy
 from nessmap.statistics import N_GROUP, STATISTICS
@@ -33,7 +43,8 @@ KNOWN = {
     "linear_blocks": Known((1,), "0e13e2cc8f68377f", "ea542c30a4bb7f47"),
     "functions": Known((2,), "6efc5ce53b97a485", "2d9cf874dbf26a9b"),
     "langevin": Known((1,), "655ff36231e1533c", "caae30a5d14566cf"),
-    "neural_field": Known((1,), "6f9f3797be780268", "0c1ba524dfd96b06"),
+    "neural_field": Known((1,), "24ca22988d160600", "a269de3a754482ea"),
+    "multiplicative_field": Known((1,), "6f0cc7ce718cc8a2", "1d404a288b45c4d1"),
     "squared_drift": Known((1,), "e6bbc0346a92ef89", "1903b5324f0a60d0"),
     "stages": Known((1,), "c4c98a34e447a9bf", "9959dd92ec2c0047"),
     "windows": Known((1,), "9516ae87abc190cb", "a8db8ec4654455f6"),
@@ -46,6 +57,7 @@ BUMP = {
     "functions": "KERNEL_VERSION in src/nessmap/kernels/functions.py",
     "langevin": "KERNEL_VERSION in src/nessmap/kernels/langevin.py",
     "neural_field": "KERNEL_VERSION in src/nessmap/kernels/neural_field.py",
+    "multiplicative_field": "KERNEL_VERSION in src/nessmap/kernels/multiplicative_field.py",
     "squared_drift": "KERNEL_VERSION in src/nessmap/kernels/squared_drift.py, and version of NonlinearBump",
     "stages": "KERNEL_VERSION in src/nessmap/kernels/stages.py",
     "windows": "version of PathEntropyWindows in src/nessmap/statistics/windows.py",
@@ -85,9 +97,25 @@ def run_of_a_field(x, key):
     drive, shape = np.linspace(-0.2, 0.2, 5), np.array([np.full(5, 1.5), np.full(5, 0.2)])
     scheme, gain = np.linspace(0.05, 0.9, 20).reshape(4, 5)[::-1].copy(), np.full(5, 0.4)
     neural_field.advance(x, coupling, noise, drive, 2, shape, scheme, gain, key, 128, 7)
-    along, local, centre = np.empty((5, 32)), np.empty((6, 32)), np.linspace(-0.5, 0.5, 15).reshape(3, 5)
-    neural_field.path_entropy(along, x, coupling, force, 2, shape, centre)
-    neural_field.local_entropy_rate(local, x, coupling, drive, np.ones(5), coupling, force, 2, shape, centre)
+    sums, centre = (np.empty((1, 32)), np.empty((5, 32)), np.empty((2, 32))), np.linspace(-0.5, 0.5, 15).reshape(3, 5)
+    neural_field.entropy_along_path(*sums, x, coupling, drive, np.ones(5), coupling, force, 2, shape, centre)
+    return np.concatenate([x.ravel(), *map(np.ravel, sums)])
+
+
+def run_under_multiplicative_noise(key):
+    """Paths of five sites and their linear twin by both schemes, and their entropies."""
+    chain = of_matrix(np.cos(np.arange(25.0)).reshape(5, 5) / 5)
+    coupling = *chain.arrays, chain.width
+    field = coupling, np.linspace(-0.2, 0.2, 5), 4, np.array([np.full(5, 1.5), np.full(5, 0.2)])
+    x, sites = np.full((2, 6, 10, 32), 0.3), np.linspace(0.05, 0.9, 40).reshape(8, 5)[::-1].copy()
+    along, local, centre = np.empty((2, 5, 32)), np.empty((2, 6, 32)), np.linspace(0.5, 1.5, 20).reshape(4, 5)
+    for splitting in range(2):
+        own = x[splitting]
+        multiplicative_field.advance(own, *field, np.array([0.05, 1.3, 0.5, splitting]), sites, key, 128, 7)
+        force = coupling + coupling, *field[2:]
+        multiplicative_field.path_entropy(along[splitting], own, *force, 1.3, centre)
+        law = np.array([1.3, 1.0])
+        multiplicative_field.local_entropy_rate(local[splitting], own, *field[:2], np.ones(5), *force, law, centre)
     return np.concatenate([x.ravel(), along.ravel(), local.ravel()])
 
 
@@ -122,6 +150,8 @@ def run_digest(name: str) -> str:
         result = x
     elif name == "neural_field":
         result = run_of_a_field(x, key)
+    elif name == "multiplicative_field":
+        result = run_under_multiplicative_noise(key)
     elif name == "squared_drift":
         x[1:] = np.cos(np.arange(5 * 5 * 32)).reshape(5, 5, 32)
         result = entropy_less_squared_drift(x)
@@ -157,7 +187,7 @@ def test_a_changed_kernel_gets_a_new_version(name):
     found = Known(versions(name), source_digest(file.read_text()), run_digest(name))
     if found == known:
         return
-    store = f"then store {found!r} in KNOWN of tests/test_identity.py"
+    store = f"then store {found!r} in KNOWN of tests/test_kernel_versions.py"
     if found.versions != known.versions:
         pytest.fail(f"kernels/{name}.py has a new version: {store.removeprefix('then ')}")
     if found.source == known.source and run_digest("random") != KNOWN["random"].run:

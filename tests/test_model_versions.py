@@ -15,8 +15,12 @@ KNOWN = {
     "heterogeneous_field": (1, "c3463ae1fb054f78"),
     "pinned_bump": (1, "d2f4ad179f083966"),
     "coloured_field": (1, "77fc96759d2d3219"),
-    "nonlinear_field": (1, "4463f0368e3af351"),
+    "nonlinear_field": (2, "18ceb41b9c1c701a"),
+    "nonlinear_bump": (1, "39963bf5da1f1242"),
+    "multiplicative_field": (1, "52f3e0d99fb39413"),
     "linear_langevin": (1, "e569ba585d2f5e99"),
+    "nonlinear_torus": (1, "cc07628d802d49fa"),
+    "nonlinear_excitatory_inhibitory_field": (1, "c72dd2f3d7ba962e"),
 }
 CASES = {
     "amari_field": [
@@ -54,8 +58,32 @@ CASES = {
         {"shift": 0.3, "noise_correlation_length": 0.5},
         {"transfer": "tanh", "slope": 0.8, "input": 0.2, "time_constant": 2.0},
     ],
+    "nonlinear_bump": [
+        {},
+        {"pull": 0.0},
+        {"noise_exponent": 1.0, "control_variate": "linear", "scheme": "exponential"},
+    ],
+    "multiplicative_field": [
+        {},
+        {"shift": 0.3, "exponent": 0.5, "interpretation": "ito", "control_variate": "linear", "time_constant": 2.0},
+        {"scheme": "heun", "interpretation": "anti_ito", "transfer": "tanh", "slope": 0.8, "exponent": -0.5},
+    ],
+    "nonlinear_torus": [
+        {"shift": 0.4, "anisotropy": 1.3, "n_site": 6, "length": 3.0},
+        {"noise_correlation_length": 0.6, "kernel": "exponential", "transfer": "tanh", "scheme": "exponential"},
+    ],
+    "nonlinear_excitatory_inhibitory_field": [
+        {},
+        {"scheme": "exponential", "transfer": "tanh", "slope": 1.5, "inhibitory_slope": 0.7, "inhibitory_time": 2.0},
+    ],
     "linear_langevin": [{}, {"coupling_matrix": [[0.0, 1.0], [0.0, 0.0]], "coupling": 0.5, "noise_amplitude": 2.0}],
 }
+
+
+def flat(coefficients):
+    """What kernels are given, tuples of arrays opened."""
+    for one in coefficients:
+        yield from flat(one) if isinstance(one, tuple) else (one,)
 
 
 def meaning(name):
@@ -64,7 +92,7 @@ def meaning(name):
     for parameters in CASES[name]:
         model = MODELS[name](**parameters)
         start = model.stationary_sample(np.eye(model.n_dim))
-        for array in (start, *model.stepper(0.05).coefficients):
+        for array in (start, *flat(model.stepper(0.05).coefficients)):
             digest.update((np.round(np.asarray(array, float), 9) + 0.0).tobytes())
     return digest.hexdigest()
 

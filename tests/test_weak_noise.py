@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from nessmap.theory import gaussian, spatial
 from nessmap.theory.fokker_planck import PlanarSystem, entropy_production_rate, settled_box
-from nessmap.theory.weak_noise import expansion, reversible_state_rate, uniform_state_rate
+from nessmap.theory.weak_noise import expansion, homogeneous_state_rate, reversible_state_rate, uniform_state_rate
 
 ORACLES = json.loads((Path(__file__).parent / "oracles" / "amari.json").read_text())["cases"]
 EXAMPLES = settings(max_examples=40, deadline=None)
@@ -72,6 +72,46 @@ def test_modes_and_matrices_give_the_same_rate(n_site, correlation_length):
     drift, second = field_derivatives(weights)
     by_modes = uniform_state_rate(transform, spectrum, n_site, GAIN, CURVATURE)
     assert reversible_state_rate(drift, second, diffusion) == pytest.approx(by_modes, rel=1e-10)
+
+
+def even_grids(seed, shape):
+    """Kernel of a product of rings, even and anisotropic, with its transform, and a noise covariance with its spectrum."""
+    rng = np.random.default_rng(seed)
+    raw = rng.normal(size=(2, *shape))
+    mirrored = np.roll(raw[:, ::-1, ::-1], (1, 1), axis=(1, 2))
+    kernel, root = (raw + mirrored) / 2
+    kernel *= 1.2 / np.abs(np.fft.fft2(kernel)).max()
+    spectrum = np.fft.fft2(root).real ** 2 + 0.5
+    return kernel, np.fft.fft2(kernel).real, np.fft.ifft2(spectrum).real, spectrum
+
+
+def between_sites(grid):
+    index = np.indices(grid.shape).reshape(2, -1)
+    return grid[tuple((axis[:, None] - axis) % n for axis, n in zip(index, grid.shape, strict=True))]
+
+
+@pytest.mark.parametrize("shape", [(3, 3), (4, 3), (2, 5), (1, 6)])
+@pytest.mark.parametrize("seed", [0, 1])
+def test_on_a_torus_modes_and_matrices_give_the_same_rate(shape, seed):
+    kernel, transform, covariance, spectrum = even_grids(seed, shape)
+    drift, second = field_derivatives(between_sites(kernel))
+    by_matrices = reversible_state_rate(drift, second, between_sites(covariance))
+    assert homogeneous_state_rate(transform, spectrum, GAIN, CURVATURE) == pytest.approx(by_matrices, rel=1e-10)
+
+
+def test_the_rate_of_a_torus_does_not_depend_on_how_many_pairs_are_summed_at_a_time(monkeypatch):
+    _, transform, _, spectrum = even_grids(3, (6, 5))
+    whole = homogeneous_state_rate(transform, spectrum, GAIN, CURVATURE)
+    monkeypatch.setattr("nessmap.theory.weak_noise._PAIRS", 70)
+    assert homogeneous_state_rate(transform, spectrum, GAIN, CURVATURE) == pytest.approx(whole, rel=1e-14)
+
+
+def test_noise_in_proportion_to_the_kernel_produces_exactly_nothing_on_a_torus():
+    _, half = ring_kernel()
+    transform = np.outer(half[:4], half)
+    full = transform[np.minimum(np.arange(7), 7 - np.arange(7))][:, np.minimum(np.arange(8), 8 - np.arange(8))]
+    assert homogeneous_state_rate(full, 0.37 * full, GAIN / 2, CURVATURE) == 0.0
+    assert homogeneous_state_rate(full, np.ones((7, 8)), GAIN / 2, CURVATURE) > 0
 
 
 def test_the_time_constant_sets_the_clock():
@@ -202,5 +242,7 @@ def test_systems_beyond_the_law_are_refused():
         reversible_state_rate(drift, second, diffusion)
     with pytest.raises(ValueError, match=r"leading rate 0\.2"):
         uniform_state_rate([3.0, 0.2], [1.0, 1.0], 2, 0.4, 1.0)
+    with pytest.raises(ValueError, match=r"shape \(4,\), expected \(2, 2\) finite numbers, all wavenumbers"):
+        homogeneous_state_rate(np.ones((2, 2)), np.ones(4), 0.4, 1.0)
     with pytest.raises(ValueError, match="eigenvectors of condition"):
         expansion([[-1.0, 1.0], [0.0, -1.0]], np.ones((2, 2, 2)), np.zeros((2, 2, 2, 2)), np.eye(2))

@@ -19,6 +19,8 @@ FIGURES = {
     "phase_diagram": "nessmap.figures.phase_diagram:draw",
     "cut": "nessmap.figures.cut:draw",
     "terms": "nessmap.figures.terms:draw",
+    "disagreement": "nessmap.figures.disagreement:draw",
+    "disagreement_map": "nessmap.figures.disagreement_map:draw",
     "refinement": "nessmap.figures.refinement:draw",
     "calibration": "nessmap.figures.calibration:draw",
     "collapse": "nessmap.figures.collapse:draw",

@@ -14,6 +14,7 @@ from scipy import stats
 from nessmap.figures import colours, style, zscores
 from nessmap.figures.axis import Array
 from nessmap.figures.selection import check_observables, observables
+from nessmap.figures.theory_kind import approximate
 
 REFERENCE = stats.t(zscores.DEGREES_OF_FREEDOM)
 
@@ -38,14 +39,22 @@ class Sample(NamedTuple):
 def samples(dataset: xr.Dataset, variables: Sequence[str] | None = None) -> list[Sample]:
     """z-scores by observable, of complete runs and of estimates; extra dimensions are flattened.
 
+    Only those against exact theory: the others measure an approximation, not the errors.
+
     Raises
     ------
-    ValueError : an unknown observable, or one without z-scores.
+    ValueError : an unknown observable, or one without z-scores or without exact theory.
     """
     known = observables(dataset)
     check_observables("calibration", variables or [], known)
+    inexact = not_exact(dataset)
     found = []
     for name in known if variables is None else variables:
+        if name in inexact:
+            if variables is not None:
+                why = "its theory is approximate, its z-scores measure that; leave it out, or draw: disagreement"
+                raise ValueError(f"calibration: variables: {name}: {why}")
+            continue
         if f"{name}_z" not in dataset:
             if variables is not None:
                 raise ValueError(f"calibration: variables: {name} has no z-scores: no theory is known for it")
@@ -62,6 +71,11 @@ def samples(dataset: xr.Dataset, variables: Sequence[str] | None = None) -> list
     return found
 
 
+def not_exact(dataset: xr.Dataset) -> list[str]:
+    """Observables whose z-scores measure an approximation."""
+    return [name for name in observables(dataset) if name in dataset and approximate(dataset[name].attrs)]
+
+
 def draw(dataset: xr.Dataset, *, variables: Sequence[str] | None = None) -> Figure:
     """Histogram of z for each observable beside Student's t(15), and all distributions against it at once.
 
@@ -70,15 +84,18 @@ def draw(dataset: xr.Dataset, *, variables: Sequence[str] | None = None) -> Figu
 
     Parameters
     ----------
-    variables : observables to show; all that have z-scores, where left out.
+    variables : observables to show; where left out, all that have z-scores against exact theory. The figure counts the
+        others.
     """
     with style.applied():
-        found = samples(dataset, variables)
+        found, inexact = samples(dataset, variables), [] if variables is not None else not_exact(dataset)
+        said = f"left out: {len(inexact)} of approximate theory" if inexact else ""
         if not found:
             figure = style.figure(style.SINGLE, 1.5)
             axes = figure.subplots()
             axes.set(xticks=[], yticks=[])
-            style.say(axes, "no $z$-scores in this phase diagram:\nno complete run of an observable with theory")
+            why = "no complete run of an observable with exact theory"
+            style.say(axes, "\n".join(filter(None, ["no $z$-scores in this phase diagram:", why, said])))
             style.freeze(figure)
             return figure
         figure, common, panels = _sheet(len(found))
@@ -88,6 +105,8 @@ def draw(dataset: xr.Dataset, *, variables: Sequence[str] | None = None) -> Figu
         for index, axes in enumerate([common, *panels]):
             style.letter(axes, index)
         _label_edges(panels)
+        if said:
+            figure.suptitle(said)
         style.legend(figure, _entries())
         style.freeze(figure)
         return figure

@@ -14,6 +14,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from nessmap.figures import curves, style
 from nessmap.figures.axis import Array, Axis
 from nessmap.figures.selection import ESTIMATE, OK, pick, select
+from nessmap.figures.theory_kind import theory_words
 from nessmap.figures.zscores import Numbers, numbers
 
 MOST_SERIES = 6
@@ -72,7 +73,7 @@ def draw(
         texts = [upper.value_text(series, i) for i in picked]
         entries = [(Line2D([], [], linestyle="none", **curves.look(i)), text) for i, text in enumerate(texts)]
         style.legend(figure, entries, "outside upper center", title=title)
-        style.legend(figure, _kinds(occurs))
+        style.legend(figure, _kinds(occurs, theory_words(upper.attrs, lower.attrs)))
         style.freeze(figure)
         return figure
 
@@ -153,12 +154,12 @@ def _draw_differences(axes: Axes, lines: Sequence[Sequence[curves.Curve]], x: Ax
     axes.set_title("\n".join(["all cells of the sweep:", *texts]), loc="left")
 
 
-def _kinds(occurs: Counter[str]) -> list[tuple[Any, str]]:
+def _kinds(occurs: Counter[str], theory: str) -> list[tuple[Any, str]]:
     """Legend keys of what occurs, nothing else."""
     grey = "0.35"
     keys: list[tuple[str, Any, str]] = [
-        ("one theory", Line2D([], [], color="black"), "theory, one for all"),
-        ("theory", Line2D([], [], color=grey), "theory, each"),
+        ("one theory", Line2D([], [], color="black"), f"{theory}, one for all"),
+        ("theory", Line2D([], [], color=grey), f"{theory}, each"),
         ("points", Line2D([], [], color=grey, marker="o", linestyle="none", markersize=3.0), "difference in (a)"),
         ("points", Line2D([], [], color=grey, marker="x", linestyle="none", markersize=3.0), "difference in (b)"),
         ("short", Line2D([], [], color=grey, marker="o", linestyle="none", markerfacecolor="white"), "short run"),

@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 
 from nessmap.figures import curves, panels, style
 from nessmap.figures.selection import facets, note, pick, select
+from nessmap.figures.theory_kind import approximate, theory_words
 
 
 def draw(
@@ -55,5 +56,7 @@ def draw(
             heading=heading,
             names=[chosen.value_text(str(series), i) for i in picked],
             logarithmic=yscale == "log",
+            theory=theory_words(chosen.attrs),
+            approximate=approximate(chosen.attrs),
         )
         return panels.draw(page, limits)

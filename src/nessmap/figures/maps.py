@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from nessmap.figures import colours, style
 from nessmap.figures.axis import DECADES, Array, Axis, level_text, log_ticks
 from nessmap.figures.contours import BOUNDARY_RIM, THEORY_RIM
-from nessmap.figures.selection import EXACT_ZERO, OK, SHORT_RUN, Selection
+from nessmap.figures.selection import BOUNDARY, EXACT_ZERO, OK, SHORT_RUN, Selection
 
 Mask = NDArray[np.bool_]
 CROWDED = 3.2  # cells narrower than this carry no mark [pt]
@@ -33,6 +33,7 @@ class Cells:
     z: Array
     flag: Array
     status: Array
+    signed: bool = field(default=False, kw_only=True)  # what is negative may be resolved too
 
     @property
     def complete(self) -> Mask:
@@ -45,14 +46,20 @@ class Cells:
         return np.asarray(self.complete & (self.flag == EXACT_ZERO))
 
     @property
+    def expected_zero(self) -> Mask:
+        """An estimate of what is zero in theory and cannot be negative: it has no z-score."""
+        return np.asarray(self.complete & (self.flag == BOUNDARY))
+
+    @property
     def shown(self) -> Mask:
         """Cells with an estimate."""
         return np.asarray(self.complete & np.isfinite(self.value) & ~self.zero)
 
     @property
     def resolved(self) -> Mask:
-        """Positive by two standard errors or more."""
-        return np.asarray(self.shown & (self.value > 0) & ~(self.value < 2 * self.error))
+        """Positive by two standard errors or more; where signed, of either sign."""
+        size = np.abs(self.value) if self.signed else self.value
+        return np.asarray(self.shown & (size > 0) & ~(size < 2 * self.error))
 
 
 class Shades(NamedTuple):
@@ -95,9 +102,9 @@ def estimate_shades(signed: bool, maps: Sequence[Cells], scale: str, limits: Seq
     if scale == "log" or (scale == "auto" and not signed and len(resolved) and resolved.max() > 10 * resolved.min()):
         inside = resolved if len(resolved) else np.array([0.1, 1.0])
         low, high = limits or (max(inside.min(), inside.max() / 10**DECADES), max(inside.max(), 1.01 * inside.min()))
-        return Shades(colours.batlow(), LogNorm(low, high), _extend(resolved, low, high), blank=True)
+        return Shades(colours.batlow(), LogNorm(low, high), extend(resolved, low, high), blank=True)
     low, high = limits or _robust(values, signed)
-    return Shades(colours.vik() if signed else colours.batlow(), Normalize(low, high), _extend(values, low, high))
+    return Shades(colours.vik() if signed else colours.batlow(), Normalize(low, high), extend(values, low, high))
 
 
 def error_shades(maps: Sequence[Cells]) -> Shades | None:
@@ -123,8 +130,9 @@ def paint(
     x, y = across.edges, np.array([-0.5, 0.5]) if up is None else up.edges
     axes.set_rasterization_zorder(style.PICTURE)
     shown = cell.shown & np.isfinite(values)
-    undefined = cell.complete & ~shown & ~cell.zero
-    masks = {"zero": cell.zero, "short": shown & (cell.status == SHORT_RUN), "undefined": undefined}
+    undefined = cell.complete & ~shown & ~cell.zero & ~cell.expected_zero
+    masks = {"zero": cell.zero, "expected": cell.expected_zero, "undefined": undefined}
+    masks["short"] = shown & (cell.status == SHORT_RUN)
     if shades is not None:
         below = cell.shown & ~cell.resolved if shades.blank else np.zeros_like(shown)
         masks["below"] = below
@@ -136,19 +144,20 @@ def paint(
         masks[word] = cell.status == status
         style.hatch(axes, masks[word], x, y, lines)
     side = 72 * min(room[0] / cell.value.shape[1], room[1] / cell.value.shape[0])
-    if cell.zero.any() and side >= CROWDED:
-        rows, columns = np.nonzero(cell.zero)
-        heights = np.array([0.0]) if up is None else up.centres
-        axes.plot(across.centres[columns], heights[rows], **zero_mark(min(0.5 * side, 3.6)))
+    heights = np.array([0.0]) if up is None else up.centres
+    for marked, colour in ((cell.zero, "0.35"), (cell.expected_zero, "black")):
+        if marked.any() and side >= CROWDED:
+            rows, columns = np.nonzero(marked)
+            axes.plot(across.centres[columns], heights[rows], **zero_mark(min(0.5 * side, 3.6), colour))
     return Counter({word: int(mask.sum()) for word, mask in masks.items()})
 
 
-def zero_mark(size: float) -> dict[str, Any]:
-    """A small 0: the value is zero by a theorem, with no error."""
+def zero_mark(size: float, colour: str = "0.35") -> dict[str, Any]:
+    """A small 0: the value is zero by a theorem, with no error; black: the estimate has one."""
     return {
         "marker": "$0$",
         "markersize": size,
-        "color": "0.35",
+        "color": colour,
         "linestyle": "none",
         "markeredgewidth": 0.0,
         "zorder": 2,
@@ -189,14 +198,11 @@ def colour_bar(figure: Figure, panels: Sequence[Axes], shades: Shades, label: st
         bar.ax.yaxis.set_major_locator(MaxNLocator(max(3, min(7, int(height / 0.3))), steps=[1, 2, 5, 10]))
 
 
-def legend_entries(occurs: Counter[str], theory_kind: str) -> list[tuple[Any, str]]:
-    """Keys of what occurs on the maps, nothing else."""
+def legend_entries(occurs: Counter[str], contour: str) -> list[tuple[Any, str]]:
+    """Keys of what occurs on the maps, nothing else; `contour` is what the contours show."""
     entries: list[tuple[Any, str]] = []
     if occurs["theory"]:
-        word = (
-            "theory" if theory_kind in ("", "exact") else f"theory ({', '.join(theory_kind.split()).replace('_', ' ')})"
-        )
-        entries.append((Line2D([], [], color="white", linewidth=0.8, path_effects=THEORY_RIM), word))
+        entries.append((Line2D([], [], color="white", linewidth=0.8, path_effects=THEORY_RIM), contour))
     if occurs["boundary"]:
         entries.append((Line2D([], [], color="black", linewidth=1.9, path_effects=BOUNDARY_RIM), "stability boundary"))
     if occurs["below"]:
@@ -204,12 +210,31 @@ def legend_entries(occurs: Counter[str], theory_kind: str) -> list[tuple[Any, st
     if occurs["zero"]:
         mark = Line2D([0], [0], **zero_mark(3.6))
         entries.append(((Patch(facecolor=colours.EXACT_ZERO, edgecolor="0.6", linewidth=0.4), mark), "exact zero"))
+    if occurs["expected"]:
+        entries.append((Line2D([0], [0], **zero_mark(3.6, "black")), "theory is 0"))
     if occurs["short"]:
         entries.append((style.dotted_swatch(colours.batlow()(0.45)), "short run"))
     for word, lines in (style.UNDEFINED, *style.STATUSES.values()):
         if occurs[word]:
             entries.append((style.swatch(lines), word))
     return entries
+
+
+def sheet(n_row: int, beside: bool, height: float, said: str) -> tuple[Figure, Any]:
+    """The empty figure and its panels (row, column)."""
+    total = n_row * (height + 0.27) + 0.72
+    figure = style.figure(style.DOUBLE if beside else style.SINGLE, total + (0.17 if said else 0))
+    if said:
+        figure.suptitle(style.wrapped(said, figure.get_figwidth() - 0.3, style.SMALL))
+    return figure, figure.subplots(n_row, 2 if beside else 1, sharex=True, sharey=True, squeeze=False)
+
+
+def say_empty(axes: Axes, cell: Cells) -> None:
+    """An empty map says why it is empty."""
+    counts = {word: int((cell.status == status).sum()) for status, (word, _) in style.STATUSES.items()}
+    counts["undefined"] = int(cell.complete.sum())
+    why = ", ".join(f"{count} {word}" for word, count in counts.items() if count)
+    style.say(axes, f"no estimate in {cell.value.size} cells:\n{why}")
 
 
 def _mesh(axes: Axes, x: Array, y: Array, values: Array, palette: Colormap, norm: Normalize) -> None:
@@ -231,6 +256,7 @@ def _robust(values: Array, signed: bool) -> tuple[float, float]:
     return (low, high) if high > low else (low - 0.5 * (abs(low) or 1), low + 0.5 * (abs(low) or 1))
 
 
-def _extend(values: Array, low: float, high: float) -> str:
+def extend(values: Array, low: float, high: float) -> str:
+    """Which ends of a colour bar are arrows: values lie beyond them."""
     below, above = bool((values < low).any()), bool((values > high).any())
     return {(False, False): "neither", (True, False): "min", (False, True): "max", (True, True): "both"}[below, above]

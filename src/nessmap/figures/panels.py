@@ -15,6 +15,7 @@ from nessmap.figures import curves, ends, style, zscores
 from nessmap.figures.axis import Axis, level_text, log_ticks
 from nessmap.figures.ends import End
 from nessmap.figures.selection import DIVERGED, FAILED, TIMEOUT
+from nessmap.figures.theory_kind import MEASURE
 
 MOST_SERIES, MOST_FACETS = 6, 4
 MISSING = (DIVERGED, FAILED, TIMEOUT)
@@ -36,6 +37,8 @@ class Page:
     logarithmic: bool = False
     scored: bool = True  # z-scores are shown where there are any
     reference: float = 0.0  # a level line, where it parts the values
+    theory: str = "theory"  # what the lines are
+    approximate: bool = False  # the z-scores measure an approximation
 
     @property
     def everything(self) -> list[curves.Curve]:
@@ -63,7 +66,7 @@ def draw(page: Page, limits: Sequence[float] | None = None) -> Figure:
         if not any(np.isfinite(line.value).any() or np.isfinite(line.theory).any() for line in lines):
             style.say(upper, style.wrapped("no estimate and no theory here", room - 0.1, style.SMALL))
         if compared:
-            _draw_z(panels[1, column], lines, page.across, _z_limit(everything), room)
+            _draw_z(panels[1, column], lines, page, _z_limit(everything), room)
         if page.ends:
             labels.append(ends.write(upper, page.ends[column]))
     if not any(np.isfinite(line.value).any() or np.isfinite(line.theory).any() for line in everything):
@@ -74,7 +77,7 @@ def draw(page: Page, limits: Sequence[float] | None = None) -> Figure:
     panels[0, 0].set_ylabel(style.wrapped(page.label, 2.0))
     if compared:
         panels[1, 0].set_ylabel("$z$")
-    style.legend(figure, _kinds(occurs), "outside lower center")
+    style.legend(figure, _kinds(occurs, page.theory), "outside lower center")
     said = [style.wrapped(line, figure.get_figwidth() - 0.3, style.SMALL) for line in page.heading if line]
     heading = "\n".join(said)
     if page.names:
@@ -104,7 +107,8 @@ def _sheet(page: Page, compared: bool) -> tuple[Figure, Any]:
     width = style.SINGLE if single else style.DOUBLE
     names = [name for _, name in series_entries(page)]
     rows = -(-len(names) // style.legend_columns(names, width)) if names else 0
-    height = 2.75 + 0.85 * compared + 0.1 * single + 0.14 * rows + 0.14 * sum(map(bool, page.heading))
+    scores = (0.85 + 0.12 * page.approximate) * compared
+    height = 2.75 + scores + 0.1 * single + 0.14 * rows + 0.14 * sum(map(bool, page.heading))
     figure = style.figure(width, height)
     ratios = [VALUES, SCORES] if compared else [1]
     return figure, figure.subplots(
@@ -165,7 +169,8 @@ def _z_limit(lines: Sequence[curves.Curve]) -> float:
     return float(np.clip(np.ceil(farthest), 3, 6)) + 0.5
 
 
-def _draw_z(axes: Axes, lines: Sequence[curves.Curve], x: Axis, limit: float, room: float) -> None:
+def _draw_z(axes: Axes, lines: Sequence[curves.Curve], page: Page, limit: float, room: float) -> None:
+    x = page.across
     axes.axhspan(-2, 2, color="0.92", linewidth=0, zorder=0.1)
     axes.axhline(0, **REFERENCE)
     size = curves.marker_size(x, room)
@@ -175,10 +180,12 @@ def _draw_z(axes: Axes, lines: Sequence[curves.Curve], x: Axis, limit: float, ro
     axes.set_ylim(-limit, limit)
     axes.set_yticks([-2, 0, 2] if limit < 5 else [-4, -2, 0, 2, 4])
     found = str(zscores.numbers(np.concatenate([line.calibrated for line in lines])))
-    axes.set_title(found if style.inches(found, style.SMALL) <= room else found.replace(", ", ",\n"), loc="left")
+    found = found if style.inches(found, style.SMALL) <= room else found.replace(", ", ",\n")
+    said = [style.wrapped(f"{MEASURE}:", room, style.SMALL)] if page.approximate else []
+    axes.set_title("\n".join([*said, found]), loc="left")
 
 
-def _kinds(occurs: Counter[str]) -> list[tuple[Any, str]]:
+def _kinds(occurs: Counter[str], theory: str) -> list[tuple[Any, str]]:
     """Legend keys of what occurs, nothing else."""
     grey = "0.35"
     keys: dict[str, tuple[Any, str]] = {
@@ -186,7 +193,7 @@ def _kinds(occurs: Counter[str]) -> list[tuple[Any, str]]:
         "short": (Line2D([], [], color=grey, marker="o", linestyle="none", markerfacecolor="white"), "short run"),
         "limit": (Line2D([], [], color=grey, marker=11, linestyle="none"), "below 2 s.e."),
         "missing": (Line2D([], [], color=grey, marker="x", linestyle="none"), "no result"),
-        "theory": (Line2D([], [], color=grey), "theory"),
+        "theory": (Line2D([], [], color=grey), theory),
         "boundary": (Line2D([], [], color=grey, linewidth=0.7, linestyle=(0, (4, 2))), "stability boundary"),
         "unstable": (style.swatch(style.STATUSES[2][1]), "unstable"),
     }

@@ -2,20 +2,18 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import xarray as xr
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from nessmap.figures import colours, contours, maps, style, surfaces, zscores
 from nessmap.figures.selection import facets, note, select
+from nessmap.figures.theory_kind import theory_words, z_words
 
 MOST_FACETS = 4
 ROW_HEIGHT = {1: 2.4, 2: 1.8, 3: 1.55, 4: 1.4}  # [inch]
 MAP_WIDTH = 2.4  # [inch], about: the layout decides
-Z_LABEL = "$z$-score against theory"
 
 
 def draw(
@@ -66,7 +64,7 @@ def draw(
             fields = [theory.values for theory in theories if theory]
             levels = contours.nice_levels(fields, shades.logarithmic, shades.limits) if shades else ()
         room = (MAP_WIDTH, 0.55 if strip else ROW_HEIGHT[len(parts)])
-        figure, panels = _sheet(len(parts), beside is not None, room[1], said)
+        figure, panels = maps.sheet(len(parts), beside is not None, room[1], said)
         occurs: Counter[str] = Counter()
         lines = [
             {level: contours.contour_lines(theory, level) for level in levels} if theory else {} for theory in theories
@@ -87,7 +85,7 @@ def draw(
                 contours.draw_boundary(axes, wall)
                 maps.frame(axes, across, up, room, bottom=row == len(parts) - 1, left=axes is left)
             if not (cell.shown | cell.zero).any():
-                _say_empty(left, cell)
+                maps.say_empty(left, cell)
         for index, axes in enumerate(panels.flat):
             style.letter(axes, index)
         height = len(parts) * (room[1] + 0.2)
@@ -95,26 +93,11 @@ def draw(
             maps.colour_bar(figure, panels[:, 0], shades, style.label(attrs, variable), height)
         if beside is not None:
             words = {**attrs, "long_name": "standard error", "symbol": ""}
-            maps.colour_bar(figure, panels[:, 1], beside, Z_LABEL if compared else style.label(words, ""), height)
-        style.legend(figure, maps.legend_entries(occurs, str(attrs.get("theory_kind", ""))))
+            maps.colour_bar(
+                figure, panels[:, 1], beside, z_words(attrs) if compared else style.label(words, ""), height
+            )
+        style.legend(figure, maps.legend_entries(occurs, theory_words(attrs)))
         style.freeze(figure)
         for axes, line, wall in zip(panels[:, 0], lines, walls, strict=True):
             contours.draw_contours(axes, line, wall)
         return figure
-
-
-def _sheet(n_row: int, beside: bool, height: float, said: str) -> tuple[Figure, Any]:
-    """The empty figure and its panels (row, column)."""
-    total = n_row * (height + 0.27) + 0.72
-    figure = style.figure(style.DOUBLE if beside else style.SINGLE, total + (0.17 if said else 0))
-    if said:
-        figure.suptitle(style.wrapped(said, figure.get_figwidth() - 0.3, style.SMALL))
-    return figure, figure.subplots(n_row, 2 if beside else 1, sharex=True, sharey=True, squeeze=False)
-
-
-def _say_empty(axes: Axes, cell: maps.Cells) -> None:
-    """An empty map says why it is empty."""
-    counts = {word: int((cell.status == status).sum()) for status, (word, _) in style.STATUSES.items()}
-    counts["undefined"] = int(cell.complete.sum())
-    why = ", ".join(f"{count} {word}" for word, count in counts.items() if count)
-    style.say(axes, f"no estimate in {cell.value.size} cells:\n{why}")

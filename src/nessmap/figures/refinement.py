@@ -11,6 +11,7 @@ from nessmap.figures import curves, panels, style
 from nessmap.figures.axis import Array, Axis
 from nessmap.figures.ends import End
 from nessmap.figures.selection import EXACT_ZERO, Selection, facets, note, select_all
+from nessmap.figures.theory_kind import approximate, theory_words
 
 LAST = 3  # points that the slope is fitted to
 FLAT = 0.1  # a slope below it, with its two standard errors, is convergence: a doubling changes less than 7 %
@@ -26,7 +27,7 @@ def draw(
 ) -> Figure:
     """Each observable over its own value at the largest `x`, on logarithmic axes, with its slope at the end.
 
-    The slope is that of log |value| against log x over the last three points, of the theory where it is known, otherwise
+    The slope is that of log |value| against log x over the last three points, of the theory where it is exact, otherwise
     weighted by the errors; "converges" where it and two of its standard errors stay within 0.1. The bars are those of the
     values alone: the error of the common divisor moves all points of a curve together and leaves the slope as it is.
 
@@ -60,10 +61,11 @@ def draw(
                 style.quantity(term.attrs, term.variable) + (" (changes sign)" if any(map(turned, found)) else "")
                 for term, found in zip(chosen, zip(*lines, strict=True), strict=True)
             ],
-            ends=[[end(line, symbol) for line in part] for part in lines],
+            ends=[[end(measured(*pair), symbol) for pair in zip(chosen, part, strict=True)] for part in lines],
             logarithmic=True,
             scored=False,
             reference=1.0,
+            theory=theory_words(*[term.attrs for term in chosen]),
         )
         return panels.draw(page)
 
@@ -89,6 +91,12 @@ def relative(line: curves.Curve) -> curves.Curve:
 def turned(line: curves.Curve) -> bool:
     """Some estimates have not the sign of the divisor, and no place on a logarithmic axis."""
     return bool((line.shown & (line.value < -2 * np.nan_to_num(line.error))).any())
+
+
+def measured(term: Selection, line: curves.Curve) -> curves.Curve:
+    """The curve as its trend is read off it: without theory that is not exact, where there are estimates."""
+    told = approximate(term.attrs) and line.shown.any()
+    return line._replace(theory=np.full_like(line.theory, np.nan)) if told else line
 
 
 class Trend(NamedTuple):

@@ -11,7 +11,8 @@ from nessmap.figures import nearest, style
 from nessmap.figures.axis import Array, Axis, axis_of
 
 ABSENT, OK, UNSTABLE, DIVERGED, SHORT_RUN, FAILED, TIMEOUT = range(7)
-ESTIMATE, EXACT_ZERO, UNDEFINED = range(3)
+ESTIMATE, EXACT_ZERO, UNDEFINED, NO_RUN, BOUNDARY = range(5)
+SMALL_PARAMETER = "small_parameter"  # what a linear response neglects
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ class Selection:
         return np.where(np.isfinite(self.estimate(dims)), OK, np.where(unstable, UNSTABLE, ABSENT))
 
     def flag(self, dims: tuple[str, ...]) -> Array:
-        """0 estimate, 1 exact zero, 2 undefined."""
+        """0 estimate, 1 exact zero, 2 undefined, 3 no run, 4 expected to be zero, which it cannot fall below."""
         stored = self.array(f"{self.variable}_flag", dims)
         return np.zeros(tuple(self.dataset.sizes[dim] for dim in dims)) if stored is None else stored
 
@@ -73,6 +74,14 @@ class Selection:
         fine = f"{axis}_line"
         values = self.array(f"{stem}_line_{axis}", tuple(fine if dim == axis else dim for dim in dims))
         return None if values is None else (np.asarray(self.dataset[fine].values, dtype=float), values)
+
+    def require_theory(self) -> None:
+        """ValueError unless the store has an estimate and theory to compare it with."""
+        for part, what in (("", "estimate"), ("_theory", "theory")):
+            if self.variable + part not in self.dataset:
+                raise ValueError(
+                    f"{self.figure}: variable = {self.variable} has no {what}: there is nothing to compare"
+                )
 
     def at(self, axis: str, index: int) -> "Selection":
         """The part of the selection at one value of one axis."""
@@ -183,6 +192,7 @@ def select(
     variable: str,
     axes: Mapping[str, str | None],
     at: Mapping[str, object] | None = None,
+    hold: bool = True,
 ) -> Selection:
     """The observable over the axes of a figure, sorted along them, every other axis held at one value.
 
@@ -190,6 +200,7 @@ def select(
     ----------
     axes : role ("x", "y", "facet", "series") to the name of the axis; None where the figure does without.
     at : axis to the value at which it is held (the nearest one of the store); absent, the middle value.
+    hold : False keeps all values of the axes that neither the figure nor `at` names.
 
     Raises
     ------
@@ -207,7 +218,9 @@ def select(
             raise ValueError(f"{figure}: {' and '.join(used)} must differ, found {', '.join(used.values())}")
     swept = _swept(dataset, variable)
     wanted = [
-        name for name in dataset.data_vars if str(name).startswith((variable, "leading_rate")) or name == "status"
+        name
+        for name in dataset.data_vars
+        if str(name).startswith((variable, "leading_rate")) or name in ("status", SMALL_PARAMETER)
     ]
     dataset = dataset[wanted].load()
     for role, name in used.items():
@@ -224,7 +237,7 @@ def select(
         if np.issubdtype(dataset[name].dtype, np.number):
             dataset = dataset.sortby(name)
     statements = []
-    for name in [name for name in swept if name not in used.values()]:
+    for name in [name for name in swept if name not in used.values() and (hold or name in (at or {}))]:
         index = _held(figure, dataset, name, (at or {}).get(name))
         if name in dataset.coords and dataset.sizes[name] > 1:
             statements.append(style.statement(dataset[name].attrs, name, dataset[name].values[index]))

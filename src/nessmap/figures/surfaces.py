@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 from nessmap.figures.axis import Array, Axis
 from nessmap.figures.selection import Selection
 
+ROUNDING = 1e-12  # of the largest value: below it a value is zero
+
 
 class Surface(NamedTuple):
     """Values (y, x) over fine positions along both axes."""
@@ -64,6 +66,10 @@ def coons(knots: tuple[Array, Array], grid: Array, fine: tuple[Array, Array], ro
     (an unstable corner) the two rows are joined by their harmonic mean, right for the reciprocal of a rate that
     vanishes, times the shape of the side that is known.
     """
+    # a zero of the theory may be stored with its rounding, of which a logarithm makes decades
+    grid, rows, columns = (
+        np.where(np.abs(part) <= ROUNDING * _largest(grid), 0.0, part) for part in (grid, rows, columns)
+    )
     (i, u), (j, v) = _fractions(knots[0], fine[0]), _fractions(knots[1], fine[1])
     v = v[:, None]
     lower, upper, left, right = rows[j], rows[j + 1], columns[:, i], columns[:, i + 1]
@@ -80,6 +86,10 @@ def coons(knots: tuple[Array, Array], grid: Array, fine: tuple[Array, Array], ro
         joined = _mixed(lower, upper, v) * np.where(np.isfinite(shape), shape, 1.0)
     joined = np.where(v == 0, lower, np.where(v == 1, upper, joined))
     return np.asarray(np.where(np.isfinite(patch), patch, joined))
+
+
+def _largest(values: Array) -> float:
+    return float(np.abs(values[np.isfinite(values)]).max(initial=0.0))
 
 
 def _transfinite(net: Array, u: Array, v: Array) -> Array:

@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from nessmap.figures import curves, panels, style
 from nessmap.figures.ends import End
 from nessmap.figures.selection import Selection, facets, note, select_all
+from nessmap.figures.theory_kind import approximate, theory_words
 
 
 def draw(
@@ -58,6 +59,8 @@ def draw(
             names=[style.quantity(term.attrs, term.variable) for term in chosen],
             ends=[[End(*end) for end in zip(symbols, map(curves.last_value, part), strict=True)] for part in lines],
             logarithmic=yscale == "log",
+            theory=theory_words(*[term.attrs for term in chosen]),
+            approximate=any(approximate(term.attrs) for term in chosen),
         )
         return panels.draw(page)
 

@@ -81,41 +81,46 @@ def fill_force(out, response, apart, u, force, circulating, function, shape, cen
 
 
 @njit(cache=True, error_model="numpy", fastmath=FASTMATH)
-def path_entropy(out, x, force, circulating, function, shape, centre):
-    """Fill out (n_step, n_lane) with (u' - u) . M((u + u') / 2), M the force of fill_force."""
-    n_field, n_lane = centre.shape[1], x.shape[2]
-    work = np.empty((2, max(force[5], circulating[5]), 32))
-    middle, push = np.empty((n_field, n_lane)), np.empty((n_field, n_lane))
-    response, apart = np.empty((n_field, n_lane)), np.empty((n_field, n_lane))
-    for n in range(x.shape[0] - 1):
-        u, v = x[n], x[n + 1]
-        for i in range(n_field):
-            for j in range(n_lane):
-                middle[i, j] = 0.5 * (u[i, j] + v[i, j])
-        fill_force(push, response, apart, middle, force, circulating, function, shape, centre, work)
-        out[n] = 0.0
-        for i in range(n_field):
-            for j in range(n_lane):
-                out[n, j] += push[i, j] * (v[i, j] - u[i, j])
+def add_local(out, push, drift, response, u, coupling, drive, rate, function, shape, work):
+    """out += M . F of each lane, M = push; F = rate (W f(u) + I - u) is made in drift."""
+    fill_response(response, u, function, shape[0], shape[1])
+    for i in range(push.shape[0]):
+        for j in range(push.shape[1]):
+            drift[i, j] = drive[i] - u[i, j]
+    add_product(drift, response, work, *coupling[:5])
+    for i in range(push.shape[0]):
+        r = rate[i]
+        for j in range(push.shape[1]):
+            out[j] += push[i, j] * r * drift[i, j]
 
 
 @njit(cache=True, error_model="numpy", fastmath=FASTMATH)
-def local_entropy_rate(out, x, coupling, drive, rate, force, circulating, function, shape, centre):
-    """Fill out (n_state, n_lane) with M . F, F the drift and M the force of fill_force, for G with diag(D G) = 0."""
-    n_field, n_lane = centre.shape[1], x.shape[2]
+def add_work(out, one, other, before, after):
+    """out += (M(before) + M(after)) / 2 . (after - before) of each lane, M = one and other."""
+    for i in range(one.shape[0]):
+        for j in range(one.shape[1]):
+            out[j] += 0.5 * (one[i, j] + other[i, j]) * (after[i, j] - before[i, j])
+
+
+@njit(cache=True, error_model="numpy", fastmath=FASTMATH)
+def entropy_along_path(local, single, double, x, coupling, drive, rate, force, circulating, function, shape, centre):
+    """Fill local (n_local, n_lane) with M . F at evenly spaced states from the first on, single (n_step, n_lane) with the work
+    of M in each step of x (n_step + 1, n_dim, n_lane), double (n_step // 2, n_lane) with that in two steps taken as one.
+
+    M, of fill_force, has diag(D G) = 0: its work has the mean M . F. An empty local, single or double is left out.
+    """
+    n_field, n_lane, n_state = centre.shape[1], x.shape[2], x.shape[0]
+    every = (n_state - 1) // local.shape[0] if local.shape[0] > 0 and n_state > 1 else 1
     work = np.empty((2, max(coupling[5], max(force[5], circulating[5])), 32))
-    drift, push = np.empty((n_field, n_lane)), np.empty((n_field, n_lane))
-    response, apart = np.empty((n_field, n_lane)), np.empty((n_field, n_lane))
-    for n in range(x.shape[0]):
-        u = x[n, :n_field]
-        fill_response(response, u, function, shape[0], shape[1])
-        for i in range(n_field):
-            for j in range(n_lane):
-                drift[i, j] = drive[i] - u[i, j]
-        add_product(drift, response, work, *coupling[:5])
-        fill_force(push, response, apart, u, force, circulating, function, shape, centre, work)
-        out[n] = 0.0
-        for i in range(n_field):
-            r = rate[i]
-            for j in range(n_lane):
-                out[n, j] += push[i, j] * r * drift[i, j]
+    push = np.empty((3, n_field, n_lane))
+    drift, response, apart = np.empty((n_field, n_lane)), np.empty((n_field, n_lane)), np.empty((n_field, n_lane))
+    local[:], single[:], double[:] = 0.0, 0.0, 0.0
+    for n in range(n_state):
+        u, now = x[n, :n_field], push[n % 3]
+        fill_force(now, response, apart, u, force, circulating, function, shape, centre, work)
+        if n % every == 0 and n // every < local.shape[0]:
+            add_local(local[n // every], now, drift, response, u, coupling, drive, rate, function, shape, work)
+        if n > 0 and n <= single.shape[0]:
+            add_work(single[n - 1], push[(n - 1) % 3], now, x[n - 1, :n_field], u)
+        if n > 0 and n % 2 == 0 and n // 2 <= double.shape[0]:
+            add_work(double[n // 2 - 1], push[(n - 2) % 3], now, x[n - 2, :n_field], u)

@@ -17,24 +17,16 @@ from typing import ClassVar
 
 import numpy as np
 
-from nessmap.model import Array, Start, parameter
+from nessmap.model import Array, Model, Start, parameter
 from nessmap.models.block_model import BlockModel
-from nessmap.models.linear import Indices
+from nessmap.models.moments import Indices
 from nessmap.theory import spatial
 
 
 @dataclasses.dataclass(frozen=True)
-class ExcitatoryInhibitoryField(BlockModel):
-    """Two linear fields of n_site sites each, in orthonormal real Fourier coordinates, excitatory ones first.
+class TwoPopulations(Model):
+    """What linear and nonlinear field share: who projects how strongly and how far, and the noise of both populations."""
 
-    Even kernels leave cosines and sines apart, so a block is one coordinate of both populations.
-    """
-
-    name: ClassVar[str] = "excitatory_inhibitory_field"
-    version: ClassVar[int] = 1
-
-    excitatory_gain: float = parameter(1.0, "excitatory gain", minimum=0.0, symbol="g_E")
-    inhibitory_gain: float = parameter(0.8, "inhibitory gain", minimum=0.0, symbol="g_I")
     weight_ee: float = parameter(0.9, "weight of excitation on excitation", minimum=0.0, symbol="w_{EE}")
     weight_ei: float = parameter(1.2, "weight of inhibition on excitation", minimum=0.0, symbol="w_{EI}")
     weight_ie: float = parameter(1.0, "weight of excitation on inhibition", minimum=0.0, symbol="w_{IE}")
@@ -49,20 +41,65 @@ class ExcitatoryInhibitoryField(BlockModel):
     n_site: int = parameter(16, "number of sites", minimum=3, symbol="N")
 
     def check(self) -> None:
-        spacing = self.length / self.n_site
         for name in ("excitatory_width", "inhibitory_width"):
-            if getattr(self, name) < spacing * (1 - 1e-9):
+            if getattr(self, name) < self.spacing * (1 - 1e-9):
                 remedy = f"raise n_site to {int(np.ceil(self.length / getattr(self, name)))}"
-                raise self.error(name, f">= {spacing:.4g} [site spacing length / n_site]", remedy)
+                raise self.error(name, f">= {self.spacing:.4g} [site spacing length / n_site]", remedy)
 
     @property
-    def n_dim(self) -> int:
-        return 2 * self.n_site
+    def spacing(self) -> float:
+        """dx = length / n_site."""
+        return self.length / self.n_site
 
     @property
     def partition(self) -> Mapping[str, Sequence[int]]:
         """The two populations."""
         return {"excitatory": range(self.n_site), "inhibitory": range(self.n_site, 2 * self.n_site)}
+
+    @cached_property
+    def signed_weights(self) -> Array:
+        """(2, 2): what a population receives, its row, from what a population sends, its column; inhibition is negative."""
+        return np.array([[self.weight_ee, -self.weight_ei], [self.weight_ie, -self.weight_ii]])
+
+    @cached_property
+    def kernels_at_sites(self) -> Array:
+        """(2, n_site): Gaussians of unit integral, as wide as each population projects, over periodic images [1/length]."""
+        return np.array([self._kernel_at_sites(width) for width in (self.excitatory_width, self.inhibitory_width)])
+
+    def _kernel_at_sites(self, width: float) -> Array:
+        gaussian = spatial.PROFILES["gaussian"]
+        return spatial.summed_over_images(
+            lambda x: gaussian.value(x, width, 1.0, 0.0), self.n_site, self.length, gaussian.reach * width
+        )
+
+    @property
+    def time_constants(self) -> Array:
+        """(2,) [time]."""
+        return np.array([self.excitatory_time, self.inhibitory_time])
+
+    @property
+    def white_noise(self) -> Array:
+        """(2,): D of a site of each population [u^2/time]."""
+        strengths = np.array([self.excitatory_noise, self.inhibitory_noise])
+        return np.asarray(strengths / (self.spacing * self.time_constants**2))
+
+
+@dataclasses.dataclass(frozen=True)
+class ExcitatoryInhibitoryField(BlockModel, TwoPopulations):
+    """Two linear fields of n_site sites each, in orthonormal real Fourier coordinates, excitatory ones first.
+
+    Even kernels leave cosines and sines apart, so a block is one coordinate of both populations.
+    """
+
+    name: ClassVar[str] = "excitatory_inhibitory_field"
+    version: ClassVar[int] = 1
+
+    excitatory_gain: float = parameter(1.0, "excitatory gain", minimum=0.0, symbol="g_E")
+    inhibitory_gain: float = parameter(0.8, "inhibitory gain", minimum=0.0, symbol="g_I")
+
+    @property
+    def n_dim(self) -> int:
+        return 2 * self.n_site
 
     @property
     def sides(self) -> tuple[list[int], list[int]]:
@@ -78,38 +115,25 @@ class ExcitatoryInhibitoryField(BlockModel):
         """Wavenumber index of each block: 0, 1, 1, 2, 2, ..."""
         return (np.arange(self.n_site) + 1) // 2
 
-    def _transform(self, width: float) -> Array:
-        gaussian = spatial.PROFILES["gaussian"]
-        values = spatial.summed_over_images(
-            lambda x: gaussian.value(x, width, 1.0, 0.0), self.n_site, self.length, gaussian.reach * width
-        )
-        return spatial.transform(values, self.length / self.n_site)[0][self._mode_of]
-
     @cached_property
     def block_drift(self) -> Array:
-        excitation = self.excitatory_gain * self._transform(self.excitatory_width)
-        inhibition = self.inhibitory_gain * self._transform(self.inhibitory_width)
-        drift = np.empty((self.n_site, 2, 2))
-        drift[:, 0, 0] = (-1 + self.weight_ee * excitation) / self.excitatory_time
-        drift[:, 0, 1] = -self.weight_ei * inhibition / self.excitatory_time
-        drift[:, 1, 0] = self.weight_ie * excitation / self.inhibitory_time
-        drift[:, 1, 1] = (-1 - self.weight_ii * inhibition) / self.inhibitory_time
-        return drift
+        gains = np.array([self.excitatory_gain, self.inhibitory_gain])
+        # (2, n_block): what a coordinate of each population sends
+        sent = [
+            gain * spatial.transform(values, self.spacing)[0][self._mode_of]
+            for gain, values in zip(gains, self.kernels_at_sites, strict=True)
+        ]
+        coupling = self.signed_weights * np.transpose(sent)[:, None, :]
+        return np.asarray((coupling - np.eye(2)) / self.time_constants[:, None])
 
     @cached_property
     def block_diffusion(self) -> Array:
-        spacing = self.length / self.n_site
-        white = [
-            self.excitatory_noise / (spacing * self.excitatory_time**2),
-            self.inhibitory_noise / (spacing * self.inhibitory_time**2),
-        ]
-        return np.broadcast_to(np.diag(white), (self.n_site, 2, 2)).copy()
+        return np.broadcast_to(np.diag(self.white_noise), (self.n_site, 2, 2)).copy()
 
     @property
     def uncoupled_log_determinant(self) -> float:
         """ln det of the covariance that the same noise makes without coupling, d tau per coordinate."""
-        times = np.array([self.excitatory_time, self.inhibitory_time])
-        return float(np.log(np.diagonal(self.block_diffusion, axis1=1, axis2=2) * times).sum())
+        return float(np.log(np.diagonal(self.block_diffusion, axis1=1, axis2=2) * self.time_constants).sum())
 
     def initial_mean(self, start: Start) -> Array:
         mean = np.zeros((2, self.n_site))

@@ -205,12 +205,12 @@ class LangevinModel(MomentModel):
         return np.asarray(pushed - np.tensordot(self._gradient, apart, axes=1))
 
     def path_entropy(self, x: Array) -> Array:
-        """Entropy (n_step, n_lane) of the steps of x (n_step + 1, n_dim, n_lane), gradients left out [k_B]."""
+        """Entropy (n_step, n_lane) of the steps of x (n_step + 1, n_dim, n_lane), gradients left out [k_B]; trapezoids."""
         if self.why_no_entropy:
             return np.zeros((len(x) - 1, x.shape[2]))
         along = np.ascontiguousarray(np.moveaxis(x, 1, 0)[: self.n_field])
-        middle, step = (along[:, 1:] + along[:, :-1]) / 2, along[:, 1:] - along[:, :-1]
-        return np.asarray((self.force(middle) * step).sum(axis=0))
+        force = self.force(along)
+        return np.asarray((0.5 * (force[:, 1:] + force[:, :-1]) * (along[:, 1:] - along[:, :-1])).sum(axis=0))
 
     def local_entropy_rate(self, x: Array) -> Array:
         """The mean of path_entropy per unit time that steps from x (n_state, n_dim, n_lane) have, (n_state, n_lane).
@@ -235,6 +235,10 @@ class LangevinModel(MomentModel):
             change = self.force(state + shift) - self.force(state - shift)
             rate = rate + strengths[k] * np.tensordot(direction, change, axes=1) / (2 * step)
         return np.asarray(rate)
+
+    def entropy_along_path(self, x: Array, every: int) -> tuple[Array, Array, Array]:
+        """Local entropy rate at every so many states, entropy of steps, entropy of pairs of steps as one; lanes last."""
+        return self.local_entropy_rate(x[:-1:every]), self.path_entropy(x), self.path_entropy(x[::2])
 
     # --- what estimators ask
 

@@ -246,15 +246,25 @@ class NeuralField(LangevinModel):
         return np.asarray(pushed + np.tensordot(self.circulating_force, u - origin, axes=1))
 
     def path_entropy(self, x: Array) -> Array:
-        out = np.empty((len(x) - 1, x.shape[2]))
-        self._kernels.path_entropy(out, np.ascontiguousarray(x), *self._force_in_kernels)
-        return out
+        return self._along_path(x, 0, len(x) - 1, 0)[1]
 
     def local_entropy_rate(self, x: Array) -> Array:
-        out = np.empty((len(x), x.shape[2]))
+        # states, not steps: one more than the kernel looks at ends the last one
+        return self._along_path(np.concatenate([x, x[-1:]]), len(x), 0, 0)[0]
+
+    def entropy_along_path(self, x: Array, every: int) -> tuple[Array, Array, Array]:
+        if type(self).path_entropy is not NeuralField.path_entropy:  # a force of its own
+            return super().entropy_along_path(x, every)
+        n_step = len(x) - 1
+        return self._along_path(x, n_step // every, n_step, n_step // 2)
+
+    def _along_path(self, x: Array, *lengths: int) -> tuple[Array, Array, Array]:
+        """Local entropy rates, entropies of steps and of pairs of steps, as many as wanted; the force is made once."""
+        local, single, double = (np.empty((n, x.shape[2])) for n in lengths)
         field = in_kernels(self._coupling), self.drive, self.rates
-        self._kernels.local_entropy_rate(out, np.ascontiguousarray(x), *field, *self._force_in_kernels)
-        return out
+        path = np.ascontiguousarray(x)
+        self._kernels.entropy_along_path(local, single, double, path, *field, *self._force_in_kernels)
+        return local, single, double
 
     # --- the linear twin
 
@@ -288,6 +298,10 @@ class LinearTwin(NamedTuple):
         before, after = along[:, :-1], along[:, 1:]
         # (x' - x) C (x' + x)/2 = x' C x, C antisymmetric
         return np.asarray((after * np.tensordot(self.circulating, before, axes=1)).sum(axis=0))
+
+    def entropy_along_path(self, x: Array, every: int) -> tuple[Array, Array, Array]:
+        """As LangevinModel.entropy_along_path."""
+        return self.local_entropy_rate(x[:-1:every]), self.path_entropy(x), self.path_entropy(x[::2])
 
     def local_entropy_rate(self, x: Array) -> Array:
         """(n_state, n_lane) of x (n_state, n, n_lane)."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from nessmap.observables.bump import BumpPresence, RelativeBumpAmplitude
 from nessmap.observables.coloured import (
     JointEntropyProductionRate,
     MarginalEntropyProductionRate,
@@ -16,6 +17,14 @@ from nessmap.observables.entropy_production import (
     EntropyProductionRatePath,
 )
 from nessmap.observables.fluctuations import EntropyRelativeToUncoupled, SiteVariance, StructureFactor
+from nessmap.observables.from_the_same_path import (
+    EntropyProductionRateControlled,
+    EntropyProductionRateExtrapolated,
+    EntropyProductionRateExtrapolatedControlled,
+    EntropyProductionRatePathControlled,
+    WorkReduction,
+    WorkReductionPath,
+)
 from nessmap.observables.information_flow import (
     EntropyFlow,
     InformationFlow,
@@ -41,10 +50,18 @@ from nessmap.observables.windows import EntropyProductionBound, PowerSpectrum
 OBSERVABLES: dict[str, Observable[Any]] = {
     "entropy_production_rate": EntropyProductionRate(),
     "entropy_production_rate_path": EntropyProductionRatePath(),
+    "entropy_production_rate_extrapolated": EntropyProductionRateExtrapolated(),
+    "entropy_production_rate_controlled": EntropyProductionRateControlled(),
+    "entropy_production_rate_path_controlled": EntropyProductionRatePathControlled(),
+    "entropy_production_rate_extrapolated_controlled": EntropyProductionRateExtrapolatedControlled(),
+    "work_reduction": WorkReduction(),
+    "work_reduction_path": WorkReductionPath(),
     "entropy_production_rate_fitted": EntropyProductionRateFitted(),
     "entropy_production_bound": EntropyProductionBound(),
     "entropy_production_per_mode": EntropyProductionPerMode(),
     "site_variance": SiteVariance(),
+    "bump_presence": BumpPresence(),
+    "relative_bump_amplitude": RelativeBumpAmplitude(),
     "structure_factor": StructureFactor(),
     "power_spectrum": PowerSpectrum(),
     "entropy_relative_to_uncoupled": EntropyRelativeToUncoupled(),

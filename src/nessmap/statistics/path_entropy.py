@@ -19,11 +19,9 @@ def by_group(values: Array) -> Array:
 
 def along_path(model: LangevinModel | LinearTwin, x: Array, every: int) -> Array:
     """(3, n_step // every, n_lane) of pieces of `every` steps: what PathEntropy adds of each."""
-    n_step, n_lane = len(x) - 1, x.shape[2]
-    pieces = (-1, every, n_lane)
-    single = model.path_entropy(x).reshape(pieces).sum(axis=1)
-    double = model.path_entropy(x[::2]).reshape(-1, every // 2, n_lane).sum(axis=1)
-    return np.stack([every * model.local_entropy_rate(x[:n_step:every]), single, double])
+    local, single, double = model.entropy_along_path(x, every)
+    pieces = (len(local), -1, x.shape[2])
+    return np.stack([every * local, single.reshape(pieces).sum(axis=1), double.reshape(pieces).sum(axis=1)])
 
 
 class PathEntropy(Statistic[LangevinModel]):

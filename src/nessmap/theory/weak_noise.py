@@ -24,6 +24,7 @@ Array = NDArray[np.floating[Any]]
 
 _DEFECTIVE = 1e7  # half the digits
 _ROUNDING = 8.0 * float(np.finfo(np.float64).eps)
+_PAIRS = 2**20  # at a time
 
 
 class WeakNoiseExpansion(NamedTuple):
@@ -48,8 +49,7 @@ def uniform_state_rate(
     f''^2/(2 tau^2 N) sum_{k+p+q=0} d_k d_p S_q (w_k/d_k - w_p/d_p)^2 / (a_k + a_p + a_q),  a_k = (1 - f' w_k)/tau
     docs/theory.md (90)
 
-    The first order in the noise; the linear field is at equilibrium. Exactly 0.0 where w_k/d_k is the same for all k.
-    inf where the kernel reaches a mode without noise. O(N^2).
+    `homogeneous_state_rate` on a ring, from the wavenumbers 0 to N/2 alone.
 
     Parameters
     ----------
@@ -71,13 +71,51 @@ def uniform_state_rate(
     for name, values in (("kernel_transform", half), ("mode_diffusion", noise_half)):
         if values.shape != expected or not np.all(np.isfinite(values)):
             raise ValueError(f"{name}: shape {values.shape}, expected {expected} finite numbers, wavenumbers 0 to N/2")
-    if noise_half.min() < 0.0:
-        raise ValueError(
-            f"mode_diffusion: {noise_half.min():.6g}, expected >= 0; clip the rounding of a smooth spectrum"
-        )
-    index = np.arange(n_site)
-    mode = np.minimum(index, n_site - index)
-    weight, noise = half[mode], noise_half[mode]
+    mode = np.minimum(np.arange(n_site), n_site - np.arange(n_site))
+    return homogeneous_state_rate(half[mode], noise_half[mode], gain, curvature, time_constant)
+
+
+def homogeneous_state_rate(
+    kernel_transform: ArrayLike,
+    mode_diffusion: ArrayLike,
+    gain: float,
+    curvature: float,
+    time_constant: float = 1.0,
+) -> float:
+    """Entropy production rate of a nonlinear field on a ring, a torus or any product of rings, even kernel  [k_B/tau].
+
+    f''^2/(2 tau^2 N) sum_{k+p+q=0} d_k d_p S_q (w_k/d_k - w_p/d_p)^2 / (a_k + a_p + a_q),  a_k = (1 - f' w_k)/tau
+    docs/theory.md (90), wavenumbers added ring by ring
+
+    The first order in the noise; the linear field is at equilibrium. Exactly 0.0 where w_k/d_k is the same for all k.
+    inf where the kernel reaches a mode without noise. O(N^2) for N sites in all, in memory of a million pairs.
+
+    Parameters
+    ----------
+    kernel_transform : (N_1, N_2, ...) array, w_k = area of a site x discrete transform of the kernel with its weight, for
+        every wavenumber; real and even, w_-k = w_k [u].
+    mode_diffusion : array of that shape, d_k = discrete transform of the noise covariance / tau^2 [u^2/tau].
+    gain, curvature : f'(u0) [1/u] and f''(u0) [1/u^2] at the homogeneous state.
+    time_constant : tau.
+
+    Raises
+    ------
+    ValueError : the state is not stable; the message names the leading rate.
+
+    >>> row, white = np.array([1.6, 0.2]), np.ones(2)
+    >>> ring = homogeneous_state_rate(row, white, 0.4, 0.3)
+    >>> torus = homogeneous_state_rate(np.outer(row, white), np.ones((2, 2)), 0.4, 0.3)  # rings that do not meet
+    >>> round(torus / ring, 12)
+    2.0
+    """
+    weight, noise = (np.asarray(values, dtype=np.float64) for values in (kernel_transform, mode_diffusion))
+    for name, values in (("kernel_transform", weight), ("mode_diffusion", noise)):
+        if values.shape != weight.shape or values.size == 0 or not np.all(np.isfinite(values)):
+            raise ValueError(f"{name}: shape {values.shape}, expected {weight.shape} finite numbers, all wavenumbers")
+    if noise.min() < 0.0:
+        raise ValueError(f"mode_diffusion: {noise.min():.6g}, expected >= 0; clip the rounding of a smooth spectrum")
+    shape, index = weight.shape, np.indices(weight.shape).reshape(weight.ndim, -1)
+    weight, noise = weight.ravel(), noise.ravel()
     rate = (1.0 - gain * weight) / time_constant
     if rate.min() <= 0.0:
         raise ValueError(
@@ -89,16 +127,20 @@ def uniform_state_rate(
     if np.any((noise == 0.0) & (weight != 0.0)):
         return float("inf")
     variance = noise / rate
-    third = -(index[:, None] + index[None, :]) % n_site
-    # d_k d_p (w_k/d_k - w_p/d_p)^2 = (w_k d_p - w_p d_k)^2 / (d_k d_p), which keeps what is equal equal
-    product = np.outer(weight, noise)
-    difference = product - product.T
-    difference[np.abs(difference) <= _ROUNDING * np.maximum(np.abs(product), np.abs(product.T))] = 0.0
     root = np.sqrt(np.where(noise > 0.0, noise, 1.0))
-    with np.errstate(over="ignore"):
-        share = (difference / root / root[:, None]) ** 2
-        total = np.sum(share * variance[third] / (rate[:, None] + rate[None, :] + rate[third]))
-        return float(total * curvature**2 / (2.0 * time_constant**2 * n_site))
+    total, n_row = 0.0, max(1, _PAIRS // len(weight))
+    for first in range(0, len(weight), n_row):
+        some = slice(first, first + n_row)
+        sums = (-(axis[some, None] + axis) % n for axis, n in zip(index, shape, strict=True))
+        third = np.ravel_multi_index(tuple(sums), shape)
+        # d_k d_p (w_k/d_k - w_p/d_p)^2 = (w_k d_p - w_p d_k)^2 / (d_k d_p), which keeps what is equal equal
+        own, other = weight[some, None] * noise, noise[some, None] * weight
+        difference = own - other
+        difference[np.abs(difference) <= _ROUNDING * np.maximum(np.abs(own), np.abs(other))] = 0.0
+        with np.errstate(over="ignore"):
+            share = (difference / root / root[some, None]) ** 2
+            total += np.sum(share * variance[third] / (rate[some, None] + rate + rate[third]))
+    return float(total * curvature**2 / (2.0 * time_constant**2 * len(weight)))
 
 
 def _curvature_tensor(values: ArrayLike, n_dim: int) -> Matrix:

@@ -1,0 +1,173 @@
+"""The stochastic Amari field with its nonlinearity, on a square torus, under additive noise.
+
+tau du/dt = -u + J Int w(r - r') f(u(r')) d^2r' + I + noise,  <noise(r, t) noise(r', t')> = 2 C(r - r') delta(t - t')
+
+Theory here is approximate, as on the ring: linear response about the homogeneous state, and for even kernels, however
+anisotropic, the weak-noise law. Matrices between sites are products of transforms; docs/theory.md, "Nonlinear field".
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Collection
+from functools import cached_property
+from typing import ClassVar
+
+import numpy as np
+
+from nessmap.model import Array, Prediction, Stability, parameter
+from nessmap.models.amari_torus import AmariTorus
+from nessmap.models.langevin import RATES
+from nessmap.models.neural_field import NeuralField, of_shape
+from nessmap.models.torus_field import TorusField, homogeneous_matrix, mirrored
+from nessmap.theory import linear_response, transfer_functions, weak_noise
+from nessmap.theory.stages import Stages, of_diagonal, of_torus
+
+_SMOOTHEST = 1.5  # site spacings of correlation: the shortest waves have 1e-9 of the noise of the longest
+_LEAST_NOISE = 1e-10  # of a mode over that of another: the force divides by it
+_ROUNDING = 1e-12
+
+
+@dataclasses.dataclass(frozen=True)
+class NonlinearTorus(NeuralField, TorusField):
+    """One population about its lowest homogeneous state.
+
+    `coupling` is the weight J of the kernel; the coupling of the linear field is J f'(u_0).
+    """
+
+    name: ClassVar[str] = "nonlinear_torus"
+    version: ClassVar[int] = 1
+
+    n_site: int = parameter(8, "number of sites along a side", minimum=3, symbol="N")
+    length: float = parameter(4.0, "length of a side", units="length", above=0.0, symbol="L")
+
+    def check(self) -> None:
+        super().check()
+        if self.noise_correlation_length > _SMOOTHEST * self.spacing * (1 + 1e-9):
+            limit, n_site = _SMOOTHEST * self.spacing, _SMOOTHEST * self.length / self.noise_correlation_length
+            expected = f"<= {limit:.4g} [1.5 site spacings]: the force divides by the noise of the shortest waves"
+            raise self.error("noise_correlation_length", expected, f"lower n_site to {int(n_site)}")
+        spectrum = self.noise_spectrum()
+        if spectrum.min() < _LEAST_NOISE * spectrum.max():
+            expected = f"a lowest transform above {_LEAST_NOISE:g} of the highest: the force divides by it"
+            raise self.error("noise_values", expected, "add white noise, or sample a rougher covariance")
+        if not len(self._states):
+            raise self.error("coupling", "one with a homogeneous state", "lower coupling x slope")
+
+    @property
+    def n_field(self) -> int:
+        return self.n_site**2
+
+    # --- the homogeneous state
+
+    @cached_property
+    def _states(self) -> list[float]:
+        weight = self.coupling * self.kernel_integral
+        return transfer_functions.homogeneous_states(self.transfer, self.slope, self.threshold, weight, self.input)
+
+    @cached_property
+    def fixed_point(self) -> Array:
+        """u_0 at every site, the lowest one where there are several."""
+        return np.full(self.n_field, float(self._states[0]))
+
+    @cached_property
+    def linearised(self) -> AmariTorus:
+        """The linear field of small deviations from u_0."""
+        shared = {name: getattr(self, name) for name in TorusField.parameters() if name != "coupling"}
+        return AmariTorus(**shared, coupling=self.coupling * float(self.gain[0]))
+
+    def stability(self) -> Stability:
+        return self.linearised.stability()
+
+    def theory(self, wanted: Collection[str] | None = None) -> dict[str, Prediction]:
+        made = super().theory(wanted)
+        rates = set(RATES) & made.keys()
+        if rates and not self.linearised.modes.rotation.any():
+            law = Prediction(self._weak_noise_rate(), "approximate", "weak-noise law of an even kernel; docs/theory.md")
+            made |= dict.fromkeys(rates, law)
+        return made
+
+    def _weak_noise_rate(self) -> float:
+        gain = float(self.gain[0])
+        curvature = float(self._of(self.function.curvature, self.fixed_point)[0])
+        transform = self._weights_transform.real
+        return weak_noise.homogeneous_state_rate(transform, self.mode_diffusion, gain, curvature, self.time_constant)
+
+    # --- matrices between sites, and their transforms on all wavenumbers
+
+    @cached_property
+    def _weights_transform(self) -> Array:
+        real, imaginary = self.kernel_transform
+        return np.asarray(self.coupling * (real + 1j * imaginary))
+
+    @cached_property
+    def _force_transform(self) -> Array:
+        """Of D^-1 r W; imaginary where it is odd, and exactly real for an even kernel."""
+        return np.asarray(self._weights_transform / self.time_constant / self.mode_diffusion)
+
+    @cached_property
+    def weights(self) -> Array:
+        """W_ij = J dx^2 w(r_i - r_j)."""
+        return homogeneous_matrix(self.coupling * self.spacing**2 * self.kernel_at_sites())
+
+    @property
+    def rates(self) -> Array:
+        return np.full(self.n_field, 1 / self.time_constant)
+
+    @cached_property
+    def noise_covariance(self) -> Array:
+        if self.noise == "gaussian" and self.noise_correlation_length == 0:
+            return np.asarray(self.mode_diffusion[0, 0] * np.eye(self.n_field))  # exactly diagonal
+        return homogeneous_matrix(_even(np.fft.ifft2(self.mode_diffusion).real))
+
+    @cached_property
+    def _inverse_noise(self) -> Array:
+        return homogeneous_matrix(_even(np.fft.ifft2(1 / self.mode_diffusion).real))
+
+    @cached_property
+    def circulating_force(self) -> Array:
+        grid = np.fft.ifft2(1j * float(self.gain[0]) * self._force_transform.imag).real
+        return homogeneous_matrix((grid - mirrored(grid)) / 2)
+
+    @cached_property
+    def bending_force(self) -> Array:
+        grid = np.fft.ifft2(self._force_transform).real
+        largest = np.abs(grid).max()
+        grid[0, 0] -= self.rates[0] * self.weights[0, 0] / self.noise_covariance[0, 0]
+        return homogeneous_matrix(grid if np.abs(grid).max() > _ROUNDING * largest else np.zeros_like(grid))
+
+    @property
+    def _site_covariance(self) -> Array:
+        return self.linearised.translation_invariant(self.linearised.power)
+
+    @property
+    def small_parameter(self) -> float:
+        """As of any nonlinear model, the covariance from modes."""
+        around = self.fixed_point, self.linear_drift, self._site_covariance
+        return linear_response.neglected_share(lambda x: np.asarray(self.drift(x, 0.0), dtype=float), *around)
+
+    def sided_system(self) -> tuple[Array, Array]:
+        return self.linear_drift, self.noise_covariance
+
+    # --- what the kernel multiplies with
+
+    def stages_of(self, matrix: Array) -> Stages:
+        return of_shape(of_torus, matrix[:, 0].reshape(self.n_site, self.n_site))
+
+    def _noise_stages(self, covariance: Array) -> Stages:
+        """The symmetric root, homogeneous as the covariance is; no dense triangle."""
+        grid = covariance[:, 0].reshape(self.n_site, self.n_site)
+        if np.count_nonzero(grid) == 1:  # white
+            return of_diagonal(np.sqrt(np.diag(covariance)))
+        spectrum = np.fft.fft2(_even(grid)).real
+        return of_shape(of_torus, _even(np.fft.ifft2(np.sqrt(np.maximum(spectrum, 0.0))).real))
+
+    def stationary_sample(self, normals: Array) -> Array:
+        apart = self.linearised.to_sites(self.linearised.stationary_sample(normals[: self.n_field]))
+        field = self.fixed_point[:, None] + apart
+        return np.concatenate([field, apart]) if self.has_twin else field
+
+
+def _even(grid: Array) -> Array:
+    """The even part, which a covariance has alone."""
+    return np.asarray((grid + mirrored(grid)) / 2)
