@@ -151,9 +151,7 @@ def test_z_scores_over_a_sweep_are_calibrated(sweep):
     scores = sweep_of_z_scores(cells(), statistics)
     kind = "transient" if statistics == ("relaxing_moments",) else "stationary"
     defined = {o for o, one in OBSERVABLES.items() if one.defined_for(model) and one.protocol == kind}
-    assert scores.keys() == {
-        name for name in defined if set(OBSERVABLES[name].needs_for(type(model))) <= set(statistics)
-    }
+    assert scores.keys() == {name for name in defined if set(OBSERVABLES[name].needs_for(model)) <= set(statistics)}
     found = {name: calibration(z) for name, z in scores.items()}
     for name, result in found.items():
         # half of the cells of a ring have sides, and not every one resolves a square; heterogeneous fields make up for it

@@ -140,7 +140,7 @@ def chain(model, dt):
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_on_a_linear_field_the_covariance_is_off_by_the_square_of_the_step(scheme):
     model = NonlinearField(**SMALL, **SHAPES[0], scheme=scheme)
-    exact = model._site_covariance
+    exact = model.site_covariance
 
     def error(dt):
         return np.trace(discrete_steps.stationary_covariance(*chain(model, dt)) - exact)

@@ -67,15 +67,15 @@ def test_what_transforms_make_is_what_dense_matrices_make(shape):
     for name in ("bending_force", "circulating_force"):
         dense = getattr(NeuralField, name).func(model)
         np.testing.assert_allclose(getattr(model, name), dense, atol=digits * np.abs(inverse).max())
-    dense = NeuralField._site_covariance.fget(model)
-    np.testing.assert_allclose(model._site_covariance, dense, atol=1e-11 * dense.max())
+    dense = LangevinModel.site_covariance.func(model)
+    np.testing.assert_allclose(model.site_covariance, dense, atol=1e-11 * dense.max())
 
 
 @each_shape
 def test_a_start_has_the_law_of_the_linear_field(shape):
     model = NonlinearTorus(**{**SMALL, **shape})
     root = model.stationary_sample(np.eye(model.n_dim)) - model.fixed_point[:, None]
-    np.testing.assert_allclose(root @ root.T, model._site_covariance, atol=1e-13 * model._site_covariance.max())
+    np.testing.assert_allclose(root @ root.T, model.site_covariance, atol=1e-13 * model.site_covariance.max())
 
 
 @pytest.mark.slow

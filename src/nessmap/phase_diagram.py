@@ -152,6 +152,7 @@ def _evaluate(model: Model, run: Run, observables: Sequence[str], means: Mapping
         if expected is not None:
             values[f"{name}_expected"] = np.asarray(expected.value)
             values[f"{name}:kind"] = expected.kind
+            values[f"{name}:approximation"] = "" if expected.kind == "exact" else expected.source.split(";")[0]
         if means is not None:
             needed = {need: means[need][~np.isnan(means[need][:, 0])] for need in observable.needs_for(type(model))}
             plug_in = partial(observable.value, model, run)
@@ -210,8 +211,12 @@ def _add_observable(
         z = (columns[""] - columns["_expected"]) / columns["_standard_error"]
     columns["_z"] = np.where(flag == FLAGS["estimate"], z, np.nan)
     kinds = sorted({str(v[f"{name}:kind"]) for v in evaluated if f"{name}:kind" in v})
+    ways = ", ".join(dict.fromkeys(str(w) for v in evaluated if (w := v.get(f"{name}:approximation"))))
     for part, column in columns.items():
-        dataset[name + part] = xr.Variable((*dims, *tail), column, _attributes_of(observable, sides, part, kinds))
+        attributes = _attributes_of(observable, sides, part, kinds)
+        if part == "" and ways:
+            attributes["theory_approximation"] = ways
+        dataset[name + part] = xr.Variable((*dims, *tail), column, attributes)
     dataset[f"{name}_flag"] = xr.Variable(
         (*dims, *tail),
         flag.astype(np.int8),

@@ -187,21 +187,19 @@ def fill_parts(parts, u, force, function, shape, exponent, centre, work):
 
 @njit(cache=True, error_model="numpy", fastmath=FASTMATH)
 def path_entropy(out, x, force, function, shape, exponent, centre):
-    """Fill out (n_step, n_lane) with (u' - u) . M((u + u') / 2), M the force of fill_parts."""
+    """Fill out (n_step, n_lane) with (u' - u) . [M(u) + M(u')] / 2, M the force of fill_parts."""
     n_field, n_lane = centre.shape[1], x.shape[2]
     work = np.empty((2, max(force[5], force[11]), n_lane))
-    parts, middle = np.empty((5, n_field, n_lane)), np.empty((n_field, n_lane))
-    for n in range(x.shape[0] - 1):
-        u, v = x[n], x[n + 1]
+    parts, push = np.empty((5, n_field, n_lane)), np.empty((2, n_field, n_lane))
+    out[:] = 0.0
+    for n in range(x.shape[0]):
+        u, before, now = x[n, :n_field], push[(n + 1) % 2], push[n % 2]
+        fill_parts(parts, u, force, function, shape, exponent, centre, work)
         for i in range(n_field):
             for j in range(n_lane):
-                middle[i, j] = 0.5 * (u[i, j] + v[i, j])
-        fill_parts(parts, middle, force, function, shape, exponent, centre, work)
-        out[n] = 0.0
-        for i in range(n_field):
-            for j in range(n_lane):
-                push = parts[2, i, j] * ((1.0 - parts[3, i, j]) * parts[0, i, j] + parts[1, i, j])
-                out[n, j] += push * (v[i, j] - u[i, j])
+                now[i, j] = parts[2, i, j] * ((1.0 - parts[3, i, j]) * parts[0, i, j] + parts[1, i, j])
+                if n > 0:
+                    out[n - 1, j] += 0.5 * (before[i, j] + now[i, j]) * (u[i, j] - x[n - 1, i, j])
 
 
 @njit(cache=True, error_model="numpy", fastmath=FASTMATH)

@@ -36,22 +36,21 @@ def fill_returned(out, drift, response, u, coupling, sites, function, shape, wor
 
 @njit(cache=True, error_model="numpy", fastmath=FASTMATH)
 def path_entropy(out, x, coupling, sites, function, shape):
-    """Fill out (n_step, n_lane) with (u' - u) . M((u + u') / 2), M = f' W D^-1 F."""
+    """Fill out (n_step, n_lane) with (u' - u) . [M(u) + M(u')] / 2, M = f' W D^-1 F."""
     n_field, n_lane = sites.shape[1], x.shape[2]
     work = np.empty((2, coupling[5], n_lane))
-    middle, push = np.empty((n_field, n_lane)), np.empty((n_field, n_lane))
+    push = np.empty((2, n_field, n_lane))
     response, drift = np.empty((n_field, n_lane)), np.empty((n_field, n_lane))
-    for n in range(x.shape[0] - 1):
-        u, v = x[n], x[n + 1]
+    out[:] = 0.0
+    for n in range(x.shape[0]):
+        u, before, now = x[n, :n_field], push[(n + 1) % 2], push[n % 2]
+        fill_returned(now, drift, response, u, coupling, sites, function, shape, work)
+        fill_gain(response, u, function, shape[0], shape[1])
         for i in range(n_field):
             for j in range(n_lane):
-                middle[i, j] = 0.5 * (u[i, j] + v[i, j])
-        fill_returned(push, drift, response, middle, coupling, sites, function, shape, work)
-        fill_gain(response, middle, function, shape[0], shape[1])
-        out[n] = 0.0
-        for i in range(n_field):
-            for j in range(n_lane):
-                out[n, j] += response[i, j] * push[i, j] * (v[i, j] - u[i, j])
+                now[i, j] *= response[i, j]
+                if n > 0:
+                    out[n - 1, j] += 0.5 * (before[i, j] + now[i, j]) * (u[i, j] - x[n - 1, i, j])
 
 
 @njit(cache=True, error_model="numpy", fastmath=FASTMATH)

@@ -13,10 +13,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from nessmap.model import Array, Parameter, Prediction, Stability, Stepper
+from nessmap.model import Array, Parameter, Prediction, Run, Stability, Stepper
 from nessmap.models.linear import LinearModel, noise_factor
 from nessmap.models.moments import MomentModel
-from nessmap.theory import linear_response
+from nessmap.theory import discrete_steps, linear_response
 
 INTERPRETATIONS = {"ito": 0.0, "stratonovich": 0.5, "anti_ito": 1.0}
 # estimators of one and the same rate
@@ -113,6 +113,11 @@ class LangevinModel(MomentModel):
     def sided_system(self) -> tuple[Array, Array]:
         return self.linearised.linear_drift, self.linearised.linear_diffusion
 
+    @cached_property
+    def site_covariance(self) -> Array:
+        """S (n_field, n_field) of the linear model in the coordinates that are simulated [x^2]."""
+        return Linearised(*self.sided_system(), self.partition).stationary_covariance
+
     def stability(self) -> Stability:
         try:
             return self.linearised.stability()
@@ -122,10 +127,8 @@ class LangevinModel(MomentModel):
     @property
     def small_parameter(self) -> float:
         """What the linear drift leaves out, over the linear drift: root mean squares under the linear law [1]."""
-        drift, noise = self.sided_system()
-        covariance = Linearised(drift, noise, self.partition).stationary_covariance
-        field = partial(self.drift, t=0.0)
-        return linear_response.neglected_share(field, self.fixed_point, drift, covariance)
+        field, drift = partial(self.drift, t=0.0), self.sided_system()[0]
+        return linear_response.neglected_share(field, self.fixed_point, drift, self.site_covariance)
 
     def theory(self, wanted: Collection[str] | None = None) -> dict[str, Prediction]:
         asked = None if wanted is None else {RATES[0] if name in RATES else name for name in wanted}
@@ -135,6 +138,37 @@ class LangevinModel(MomentModel):
             name: Prediction(made[name].value, "approximate", f"linear response; {made[name].source}")
             for name in (made if wanted is None else made.keys() & set(wanted))
         }
+
+    # --- the linear model as the integrator samples it
+
+    @cached_property
+    def circulating_force(self) -> Array:
+        """Antisymmetric part of D^-1 A: what of the linear force is no gradient; exactly 0 where it is so to rounding."""
+        force = self._inverse_noise @ self.sided_system()[0]
+        antisymmetric = (force - force.T) / 2
+        return np.where(np.abs(antisymmetric).max() <= 1e-12 * np.abs(force).max(), 0.0, antisymmetric)
+
+    def linear_step(self, dt: float) -> tuple[Array, Array]:
+        """P (n, n) and the noise (n, n) of a step x' = P x + z of the linear model; here by Heun; docs/theory.md (100)."""
+        drift, noise = self.sided_system()
+        reach, one = drift * dt, np.eye(len(drift))
+        kick = one + reach / 2
+        return one + reach + reach @ reach / 2, 2 * dt * (kick @ noise @ kick.T)
+
+    def chain_means(self, run: Run) -> Array:
+        """Means (3,) of local mean, path sum and extrapolated path sum of the linear model at this dt; docs/theory.md (100)."""
+        step, noise = self.linear_step(run.dt)
+        covariance = discrete_steps.stationary_covariance(step, noise)
+        local = np.sum((self.circulating_force.T @ self.sided_system()[0]) * covariance)
+        single, double = (np.sum(self.circulating_force * (power @ covariance)) for power in (step, step @ step))
+        return np.array([local, single / run.dt, (2 * single - double / 2) / run.dt])
+
+    def offsets(self, run: Run) -> Array:
+        """By how much the three estimators of the entropy production miss the continuum at this dt, to linear order."""
+        if self.why_no_entropy or not self.circulating_force.any():
+            return np.zeros(3)
+        continuum = np.sum((self.circulating_force.T @ self.sided_system()[0]) * self.site_covariance)
+        return self.chain_means(run) - continuum
 
     # --- simulation
 

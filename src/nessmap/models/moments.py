@@ -14,7 +14,7 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from nessmap.model import Array, Model
+from nessmap.model import Array, Model, Run
 from nessmap.theory import blocks, gaussian
 
 Indices = NDArray[np.int64]
@@ -61,6 +61,10 @@ class MomentModel(Model):
     @abstractmethod
     def add_window_entropy(self, sums: Array, x: Array) -> None:
         """Add to sums (2, 16) the entropy that the whole of x (n_step + 1, n_dim, n_lane) produces, and its square."""
+
+    def offsets(self, run: Run) -> Array:
+        """By how much local mean, path sum and extrapolated path sum miss an approximate continuum value at this dt."""
+        return np.zeros(3)
 
     def window_entropy_moments(self, dt: float, n_step: int) -> tuple[float, float] | None:
         """Exact mean and variance of what a window of n_step steps produces, None where they are not known."""

@@ -107,16 +107,11 @@ class MultiplicativeField(NonlinearField):
     @property
     def small_parameter(self) -> float:
         """What the linear response neglects of the drift, and of the noise its first order: e f''/f' times a deviation [1]."""
-        bend = float(self._of(self.function.curvature, self.fixed_point)[0] / self.gain[0]) if self.exponent else 0.0
-        spread = float(np.sqrt(np.diag(self._site_covariance).mean()))
+        bend = self.curvature / float(self.gain[0]) if self.exponent else 0.0
+        spread = float(np.sqrt(np.diag(self.site_covariance).mean()))
         return float(np.hypot(super().small_parameter, self.exponent * bend * spread))
 
     # --- theory
-
-    @cached_property
-    def even_kernel(self) -> bool:
-        """Whether the linear field is at equilibrium."""
-        return not self.linearised.modes.rotation.any()
 
     def theory(self, wanted: Collection[str] | None = None) -> dict[str, Prediction]:
         made = super().theory(wanted)
@@ -125,9 +120,9 @@ class MultiplicativeField(NonlinearField):
             made |= dict.fromkeys(set(RATES) & made.keys(), exact)
         return made
 
-    def _weak_noise_rate(self) -> float:
+    def weak_noise_rate(self) -> float:
         """Of the force of additive noise a part 1 - exponent is no gradient, to first order, in every interpretation."""
-        return (1 - self.exponent) ** 2 * super()._weak_noise_rate()
+        return (1 - self.exponent) ** 2 * super().weak_noise_rate()
 
     # --- steps and entropy
 

@@ -17,10 +17,10 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from nessmap.model import Array, Run, Stepper, parameter
+from nessmap.model import Array, Stepper, parameter
 from nessmap.models.langevin import LangevinModel, Linearised
 from nessmap.models.linear import LinearModel, noise_factor
-from nessmap.theory import discrete_steps, stages, transfer_functions
+from nessmap.theory import stages, transfer_functions
 from nessmap.theory.stages import Stages
 from nessmap.theory.transfer_functions import TransferFunction
 from nessmap.theory.transfer_source import functions_source
@@ -135,6 +135,9 @@ class NeuralField(LangevinModel):
     def linearised(self) -> LinearModel:
         return Linearised(self.linear_drift, self.noise_covariance, self.partition)
 
+    def sided_system(self) -> tuple[Array, Array]:
+        return self.linear_drift, self.noise_covariance
+
     @cached_property
     def linear_drift(self) -> Array:
         """A = r (W f'(u*) - 1) (n_field, n_field) [1/time]."""
@@ -143,12 +146,6 @@ class NeuralField(LangevinModel):
     @cached_property
     def fixed_point(self) -> Array:
         return self._response.state
-
-    @property
-    def _site_covariance(self) -> Array:
-        """S (n_field, n_field) of the linear field at the sites."""
-        system = self.linear_drift, self.noise_covariance
-        return Linearised(*system, self.partition).stationary_covariance
 
     # --- steps
 
@@ -164,6 +161,14 @@ class NeuralField(LangevinModel):
         both = reach[:, None] + reach[None, :]
         noise = 2 * dt * self.noise_covariance * -np.expm1(-both) / both
         return Scheme(np.array([decayed, -np.expm1(-reach), second, np.zeros_like(reach)]), noise)
+
+    def linear_step(self, dt: float) -> tuple[Array, Array]:
+        scheme = self.discretisation(dt)
+        keep, first, second, pull = scheme.rows[:, :, None]
+        linear, one = self.weights * self.gain, np.eye(self.n_field)
+        guess, corrector = keep * one + first * linear, second * linear + pull * one
+        kick = one + corrector
+        return guess + corrector @ (guess - one), kick @ scheme.noise @ kick.T
 
     @cached_property
     def _coupling(self) -> Stages:
@@ -198,18 +203,11 @@ class NeuralField(LangevinModel):
         return Stepper(self._kernels.advance, coefficients)
 
     def stationary_sample(self, normals: Array) -> Array:
-        apart = noise_factor(self._site_covariance) @ normals[: self.n_field]
+        apart = noise_factor(self.site_covariance) @ normals[: self.n_field]
         field = self.fixed_point[:, None] + apart
         return np.concatenate([field, apart]) if self.has_twin else field
 
     # --- entropy
-
-    @cached_property
-    def circulating_force(self) -> Array:
-        """Antisymmetric part of D^-1 A: what of the linear force is no gradient; exactly 0 where it is so to rounding."""
-        force = self._inverse_noise @ self.linear_drift
-        antisymmetric = (force - force.T) / 2
-        return np.where(np.abs(antisymmetric).max() <= 1e-12 * np.abs(force).max(), 0.0, antisymmetric)
 
     @property
     def why_no_entropy(self) -> str:
@@ -271,19 +269,6 @@ class NeuralField(LangevinModel):
     @cached_property
     def twin(self) -> LinearTwin:
         return LinearTwin(self.linear_drift, self.circulating_force)
-
-    def twin_means(self, run: Run) -> Array:
-        """Exact means (3,) of what the twin adds in a step: local mean, entropy, entropy extrapolated; docs/theory.md (100)."""
-        rows, noise = self.discretisation(run.dt)
-        keep, first, second, pull = rows[:, :, None]
-        linear = self.weights * self.gain
-        one = np.eye(self.n_field)
-        guess, corrector = keep * one + first * linear, second * linear + pull * one
-        step, kick = guess + corrector @ (guess - one), one + corrector
-        covariance = discrete_steps.stationary_covariance(step, kick @ noise @ kick.T)
-        local = np.sum((self.circulating_force.T @ self.linear_drift) * covariance)
-        single, double = (np.sum(self.circulating_force * (power @ covariance)) for power in (step, step @ step))
-        return np.array([local, single, 2 * single - double / 2])
 
 
 class LinearTwin(NamedTuple):

@@ -18,7 +18,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from nessmap.model import Array, Prediction, Stability, parameter
+from nessmap.model import Array, Prediction, Run, Stability, parameter
 from nessmap.models.bump_field import BumpField
 from nessmap.models.langevin import RATES, Linearised
 from nessmap.models.linear import LinearModel
@@ -151,14 +151,14 @@ class NonlinearBump(BumpField, NeuralField):
     def _shape(self) -> linear_response.ProjectedSystem:
         return linear_response.project_neutral(self.linear_drift, self.noise_covariance, self.neutral.mode, _ANY)
 
-    @property
-    def _site_covariance(self) -> Array:
+    @cached_property
+    def site_covariance(self) -> Array:
         spread = self.linearised.stationary_covariance
         return self._shape.basis @ spread @ self._shape.basis.T if self.is_free else spread
 
     @property
     def small_parameter(self) -> float:
-        around = _doubles(self.fixed_point), self.linear_drift, self._site_covariance
+        around = _doubles(self.fixed_point), self.linear_drift, self.site_covariance
         return linear_response.neglected_share(self._equation.drift, *around)
 
     def stability(self) -> Stability:
@@ -179,6 +179,10 @@ class NonlinearBump(BumpField, NeuralField):
             made |= dict.fromkeys(rates, law)
         return made
 
+    def offsets(self, run: Run) -> Array:
+        # a free bump's place has no stationary step
+        return np.zeros(3) if self.is_free else super().offsets(run)
+
     def _free_theory(self, shape: Mapping[str, Prediction]) -> dict[str, Prediction]:
         """What shape and place do together; the place is uniform."""
         made: dict[str, Prediction] = {}
@@ -187,7 +191,7 @@ class NonlinearBump(BumpField, NeuralField):
             source = "linear response of shape and place, the place uniform; docs/theory.md"
             made |= dict.fromkeys(rates, Prediction(rate, "approximate", source))
         if "site_variance" in shape:
-            spread = float(np.var(self.fixed_point) + np.trace(self._site_covariance) / self.n_site)
+            spread = float(np.var(self.fixed_point) + np.trace(self.site_covariance) / self.n_site)
             source = "u* at all places, and linear response of its shape; docs/theory.md"
             made["site_variance"] = Prediction(spread, "approximate", source)
         return made

@@ -132,9 +132,6 @@ class NonlinearExcitatoryInhibitoryField(NeuralField, TwoPopulations):
         excitatory, inhibitory = (float(gain) for gain in self.gain[[0, -1]])
         return ExcitatoryInhibitoryField(**shared, excitatory_gain=excitatory, inhibitory_gain=inhibitory)
 
-    def sided_system(self) -> tuple[Array, Array]:
-        return self.linear_drift, self.noise_covariance
-
     def stability(self) -> Stability:
         return self.linearised.stability()
 

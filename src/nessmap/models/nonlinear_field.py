@@ -10,27 +10,24 @@ proportional to the kernel it is one, exactly, for any f. docs/theory.md, "Nonli
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import ClassVar
 
 import numpy as np
 
-from nessmap.model import Array, Prediction, Stability, parameter
+from nessmap.model import Array, parameter
 from nessmap.models.amari_field import AmariField
-from nessmap.models.langevin import RATES
-from nessmap.models.neural_field import NeuralField, of_shape
+from nessmap.models.homogeneous_field import HomogeneousField
+from nessmap.models.neural_field import of_shape
 from nessmap.models.ring_field import RingField
-from nessmap.theory import transfer_functions, weak_noise
+from nessmap.theory import weak_noise
 from nessmap.theory.stages import Stages, of_ring
 
 
 @dataclasses.dataclass(frozen=True)
-class NonlinearField(NeuralField, RingField):
-    """One population about its lowest homogeneous state.
-
-    `coupling` is the weight J of the kernel; the coupling of the linear field is J f'(u_0).
-    """
+class NonlinearField(HomogeneousField, RingField):
+    """One population about its lowest homogeneous state."""
 
     name: ClassVar[str] = "nonlinear_field"
     version: ClassVar[int] = 2
@@ -38,15 +35,9 @@ class NonlinearField(NeuralField, RingField):
     n_site: int = parameter(16, "number of sites", minimum=3, symbol="N")
     length: float = parameter(6.0, "length of the ring", units="length", above=0.0, symbol="L")
 
-    def check(self) -> None:
-        super().check()
-        if not len(self._states):
-            expected = "one with a homogeneous state"
-            raise self.error("coupling", expected, "lower coupling x slope")
-
     @property
-    def n_field(self) -> int:
-        return self.n_site
+    def grid(self) -> tuple[int, ...]:
+        return (self.n_site,)
 
     @property
     def partition(self) -> Mapping[str, Sequence[int]]:
@@ -61,30 +52,18 @@ class NonlinearField(NeuralField, RingField):
 
     @property
     def rates(self) -> Array:
-        return np.full(self.n_site, 1 / self.time_constant)
+        return np.full(self.n_field, 1 / self.time_constant)
+
+    @property
+    def total_weight(self) -> float:
+        return self.coupling * self.spacing * float(self.kernel_at_sites().sum())
 
     @cached_property
     def noise_covariance(self) -> Array:
         return self.noise_matrix()
 
-    def stages_of(self, matrix: Array) -> Stages:
-        if self.n_site <= 64:  # hardly a transform is cheaper than rows there, and none is found as fast
-            return super().stages_of(matrix)
-        return of_shape(of_ring, matrix[:, 0])
-
-    @cached_property
-    def _states(self) -> list[float]:
-        weight = float(self.weights[0].sum())
-        return transfer_functions.homogeneous_states(self.transfer, self.slope, self.threshold, weight, self.input)
-
-    @cached_property
-    def fixed_point(self) -> Array:
-        """u_0 at every site, the lowest one where there are several."""
-        return np.full(self.n_site, float(self._states[0]))
-
     @cached_property
     def linearised(self) -> AmariField:
-        """The linear field of small deviations from u_0."""
         shared = {
             name: getattr(self, name)
             for name in RingField.parameters()
@@ -92,27 +71,17 @@ class NonlinearField(NeuralField, RingField):
         }
         return AmariField(**shared, coupling=self.coupling * float(self.gain[0]))
 
-    def sided_system(self) -> tuple[Array, Array]:
-        return self.linear_drift, self.noise_covariance
+    def stages_of(self, matrix: Array) -> Stages:
+        if self.n_site <= 64:  # hardly a transform is cheaper than rows there, and none is found as fast
+            return super().stages_of(matrix)
+        return of_shape(of_ring, matrix[:, 0])
 
-    def stability(self) -> Stability:
-        return self.linearised.stability()
-
-    def theory(self, wanted: Collection[str] | None = None) -> dict[str, Prediction]:
-        made = super().theory(wanted)
-        rates = set(RATES) & made.keys()
-        if rates and not self.linearised.modes.rotation.any():
-            law = Prediction(self._weak_noise_rate(), "approximate", "weak-noise law of an even kernel; docs/theory.md")
-            made |= dict.fromkeys(rates, law)
-        return made
-
-    def _weak_noise_rate(self) -> float:
+    def weak_noise_rate(self) -> float:
         gain = float(self.gain[0])
         if gain == 0:
             return 0.0
         modes = self.linearised.modes
         transform = (1 - self.time_constant * modes.decay) / gain  # of the kernel with its weight
-        curvature = float(self._of(self.function.curvature, self.fixed_point)[0])
         return weak_noise.uniform_state_rate(
-            transform, modes.diffusion, self.n_site, gain, curvature, self.time_constant
+            transform, modes.diffusion, self.n_site, gain, self.curvature, self.time_constant
         )

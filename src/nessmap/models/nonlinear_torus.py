@@ -9,18 +9,17 @@ anisotropic, the weak-noise law. Matrices between sites are products of transfor
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection
 from functools import cached_property
 from typing import ClassVar
 
 import numpy as np
 
-from nessmap.model import Array, Prediction, Stability, parameter
+from nessmap.model import Array, parameter
 from nessmap.models.amari_torus import AmariTorus
-from nessmap.models.langevin import RATES
-from nessmap.models.neural_field import NeuralField, of_shape
+from nessmap.models.homogeneous_field import HomogeneousField
+from nessmap.models.neural_field import of_shape
 from nessmap.models.torus_field import TorusField, homogeneous_matrix, mirrored
-from nessmap.theory import linear_response, transfer_functions, weak_noise
+from nessmap.theory import weak_noise
 from nessmap.theory.stages import Stages, of_diagonal, of_torus
 
 _SMOOTHEST = 1.5  # site spacings of correlation: the shortest waves have 1e-9 of the noise of the longest
@@ -29,11 +28,8 @@ _ROUNDING = 1e-12
 
 
 @dataclasses.dataclass(frozen=True)
-class NonlinearTorus(NeuralField, TorusField):
-    """One population about its lowest homogeneous state.
-
-    `coupling` is the weight J of the kernel; the coupling of the linear field is J f'(u_0).
-    """
+class NonlinearTorus(HomogeneousField, TorusField):
+    """One population about its lowest homogeneous state."""
 
     name: ClassVar[str] = "nonlinear_torus"
     version: ClassVar[int] = 1
@@ -51,24 +47,18 @@ class NonlinearTorus(NeuralField, TorusField):
         if spectrum.min() < _LEAST_NOISE * spectrum.max():
             expected = f"a lowest transform above {_LEAST_NOISE:g} of the highest: the force divides by it"
             raise self.error("noise_values", expected, "add white noise, or sample a rougher covariance")
-        if not len(self._states):
-            raise self.error("coupling", "one with a homogeneous state", "lower coupling x slope")
 
     @property
-    def n_field(self) -> int:
-        return self.n_site**2
+    def grid(self) -> tuple[int, ...]:
+        return self.n_site, self.n_site
 
-    # --- the homogeneous state
+    @property
+    def rates(self) -> Array:
+        return np.full(self.n_field, 1 / self.time_constant)
 
-    @cached_property
-    def _states(self) -> list[float]:
-        weight = self.coupling * self.kernel_integral
-        return transfer_functions.homogeneous_states(self.transfer, self.slope, self.threshold, weight, self.input)
-
-    @cached_property
-    def fixed_point(self) -> Array:
-        """u_0 at every site, the lowest one where there are several."""
-        return np.full(self.n_field, float(self._states[0]))
+    @property
+    def total_weight(self) -> float:
+        return self.coupling * self.kernel_integral
 
     @cached_property
     def linearised(self) -> AmariTorus:
@@ -76,22 +66,11 @@ class NonlinearTorus(NeuralField, TorusField):
         shared = {name: getattr(self, name) for name in TorusField.parameters() if name != "coupling"}
         return AmariTorus(**shared, coupling=self.coupling * float(self.gain[0]))
 
-    def stability(self) -> Stability:
-        return self.linearised.stability()
-
-    def theory(self, wanted: Collection[str] | None = None) -> dict[str, Prediction]:
-        made = super().theory(wanted)
-        rates = set(RATES) & made.keys()
-        if rates and not self.linearised.modes.rotation.any():
-            law = Prediction(self._weak_noise_rate(), "approximate", "weak-noise law of an even kernel; docs/theory.md")
-            made |= dict.fromkeys(rates, law)
-        return made
-
-    def _weak_noise_rate(self) -> float:
-        gain = float(self.gain[0])
-        curvature = float(self._of(self.function.curvature, self.fixed_point)[0])
-        transform = self._weights_transform.real
-        return weak_noise.homogeneous_state_rate(transform, self.mode_diffusion, gain, curvature, self.time_constant)
+    def weak_noise_rate(self) -> float:
+        gain, transform = float(self.gain[0]), self._weights_transform.real
+        return weak_noise.homogeneous_state_rate(
+            transform, self.mode_diffusion, gain, self.curvature, self.time_constant
+        )
 
     # --- matrices between sites, and their transforms on all wavenumbers
 
@@ -109,10 +88,6 @@ class NonlinearTorus(NeuralField, TorusField):
     def weights(self) -> Array:
         """W_ij = J dx^2 w(r_i - r_j)."""
         return homogeneous_matrix(self.coupling * self.spacing**2 * self.kernel_at_sites())
-
-    @property
-    def rates(self) -> Array:
-        return np.full(self.n_field, 1 / self.time_constant)
 
     @cached_property
     def noise_covariance(self) -> Array:
@@ -136,19 +111,6 @@ class NonlinearTorus(NeuralField, TorusField):
         grid[0, 0] -= self.rates[0] * self.weights[0, 0] / self.noise_covariance[0, 0]
         return homogeneous_matrix(grid if np.abs(grid).max() > _ROUNDING * largest else np.zeros_like(grid))
 
-    @property
-    def _site_covariance(self) -> Array:
-        return self.linearised.translation_invariant(self.linearised.power)
-
-    @property
-    def small_parameter(self) -> float:
-        """As of any nonlinear model, the covariance from modes."""
-        around = self.fixed_point, self.linear_drift, self._site_covariance
-        return linear_response.neglected_share(lambda x: np.asarray(self.drift(x, 0.0), dtype=float), *around)
-
-    def sided_system(self) -> tuple[Array, Array]:
-        return self.linear_drift, self.noise_covariance
-
     # --- what the kernel multiplies with
 
     def stages_of(self, matrix: Array) -> Stages:
@@ -161,11 +123,6 @@ class NonlinearTorus(NeuralField, TorusField):
             return of_diagonal(np.sqrt(np.diag(covariance)))
         spectrum = np.fft.fft2(_even(grid)).real
         return of_shape(of_torus, _even(np.fft.ifft2(np.sqrt(np.maximum(spectrum, 0.0))).real))
-
-    def stationary_sample(self, normals: Array) -> Array:
-        apart = self.linearised.to_sites(self.linearised.stationary_sample(normals[: self.n_field]))
-        field = self.fixed_point[:, None] + apart
-        return np.concatenate([field, apart]) if self.has_twin else field
 
 
 def _even(grid: Array) -> Array:

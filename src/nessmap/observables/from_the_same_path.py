@@ -10,11 +10,13 @@ from typing import ClassVar
 
 import numpy as np
 
-from nessmap.model import Array, Model, Run
+from nessmap.model import Array, Model, Prediction, Run
 from nessmap.models.langevin import LangevinModel
+from nessmap.models.moments import MomentModel
 from nessmap.models.neural_field import NeuralField
-from nessmap.observables.entropy_production import AlongPaths
+from nessmap.observables.entropy_production import AlongPaths, shifted
 from nessmap.observables.observable import Observable
+from nessmap.statistics.path_entropy import TwinEntropy
 
 NO_TWIN = "control_variate = none: no linear field is simulated beside it; set control_variate: linear"
 
@@ -31,6 +33,9 @@ class EntropyProductionRateExtrapolated(AlongPaths):
 
     def rate(self, model: LangevinModel, run: Run, means: Mapping[str, Array]) -> Array:  # type: ignore[override]
         return (2 * model.path_sum(means) - model.path_sum_of_two(means)) / run.dt
+
+    def expected(self, model: MomentModel, run: Run, predictions: Mapping[str, Prediction]) -> Prediction | None:
+        return shifted(super().expected(model, run, predictions), model, run, 2)
 
 
 def _by_kind(means: Mapping[str, Array], kind: int) -> Array:
@@ -67,13 +72,14 @@ class EntropyProductionRateControlled(_Controlled):
         p, q, both, square, _ = _by_kind(means, self.kind)
         if not model.has_twin:
             return np.full(p.shape, np.nan)
-        n_step = 100
+        per_time = TwinEntropy.segment * (1 if self.kind == 0 else run.dt)
         spread = square - q**2
         # a twin at equilibrium produces nothing at all, and helps nothing
         share = np.where(spread > 0, (both - p * q) / np.where(spread > 0, spread, 1.0), 0.0)
-        expected = n_step * model.twin_means(run)[self.kind]
-        per_time = n_step if self.kind == 0 else n_step * run.dt
-        return np.asarray((p - share * (q - expected)) / per_time)
+        return np.asarray((p - share * q) / per_time + share * model.chain_means(run)[self.kind])
+
+    def expected(self, model: NeuralField, run: Run, predictions: Mapping[str, Prediction]) -> Prediction | None:
+        return shifted(super().expected(model, run, predictions), model, run, self.kind)
 
 
 class EntropyProductionRatePathControlled(EntropyProductionRateControlled):
