@@ -7,8 +7,9 @@ from functools import cached_property
 
 import numpy as np
 
-from nessmap.models.langevin import Linearised
+from nessmap.models.langevin import LangevinModel, Linearised
 from nessmap.models.multiplicative_field import MultiplicativeField
+from nessmap.models.neural_field import NeuralField
 from nessmap.theory.fokker_planck import PlanarSystem
 from nessmap.theory.stages import of_matrix
 from sampling import estimates, group_means, run_of
@@ -36,6 +37,9 @@ class TwoSites(MultiplicativeField):
     n_field = 2
     rates = np.ones(2)
     fixed_point = np.zeros(2)
+    # of any field: two sites have no waves
+    site_covariance, stability = LangevinModel.site_covariance, LangevinModel.stability
+    stationary_sample = NeuralField.stationary_sample
 
     @property
     def partition(self):

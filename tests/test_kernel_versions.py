@@ -44,7 +44,7 @@ KNOWN = {
     "functions": Known((2,), "6efc5ce53b97a485", "2d9cf874dbf26a9b"),
     "langevin": Known((1,), "655ff36231e1533c", "caae30a5d14566cf"),
     "neural_field": Known((1,), "24ca22988d160600", "a269de3a754482ea"),
-    "multiplicative_field": Known((1,), "bba2cdf1737d3674", "07ac16d472165211"),
+    "multiplicative_field": Known((1,), "fa0e9f3467637f1e", "7c41253219a73cf6"),
     "squared_drift": Known((1,), "6877505da80460aa", "ea05c63a86b6b37c"),
     "stages": Known((1,), "c4c98a34e447a9bf", "9959dd92ec2c0047"),
     "windows": Known((1,), "9516ae87abc190cb", "a8db8ec4654455f6"),

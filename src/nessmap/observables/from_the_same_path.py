@@ -65,7 +65,7 @@ class EntropyProductionRateControlled(_Controlled):
     long_name: ClassVar[str] = "entropy production rate, controlled"
     symbol: ClassVar[str] = r"\dot\Sigma_\mathrm{c}"
     units: ClassVar[str] = "k_B / time"
-    source: ClassVar[str] = "local mean with the linear field as control variate; docs/theory.md"
+    source: ClassVar[str] = "local mean with the linear field as control variate; docs/theory.md (103)"
     kind: ClassVar[int] = 0
 
     def finalize(self, model: NeuralField, run: Run, means: Mapping[str, Array]) -> Array:
@@ -88,7 +88,7 @@ class EntropyProductionRatePathControlled(EntropyProductionRateControlled):
     name: ClassVar[str] = "entropy_production_rate_path_controlled"
     long_name: ClassVar[str] = "entropy production rate along paths, controlled"
     symbol: ClassVar[str] = r"\dot\Sigma_\mathrm{path, c}"
-    source: ClassVar[str] = "path sum with the linear field as control variate; docs/theory.md"
+    source: ClassVar[str] = "path sum with the linear field as control variate; docs/theory.md (103)"
     kind: ClassVar[int] = 1
 
 
@@ -98,7 +98,7 @@ class EntropyProductionRateExtrapolatedControlled(EntropyProductionRateControlle
     name: ClassVar[str] = "entropy_production_rate_extrapolated_controlled"
     long_name: ClassVar[str] = "entropy production rate, extrapolated and controlled"
     symbol: ClassVar[str] = r"\dot\Sigma_{dt \to 0, \mathrm{c}}"
-    source: ClassVar[str] = "extrapolated path sum with the linear field as control variate; docs/theory.md"
+    source: ClassVar[str] = "extrapolated path sum with the linear field as control variate; docs/theory.md (103)"
     kind: ClassVar[int] = 2
 
 

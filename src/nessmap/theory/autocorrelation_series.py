@@ -86,7 +86,7 @@ class DecaySeries:
         return np.asarray((2.0 * np.arange(len(self.square)) + 1.0) * self.square / self.variance)
 
     def course(self, w: Array) -> Course:
-        """Delta at w: 1 - tanh of the lag if the potential were quartic with the curvature that it has at lag 0; (R11)."""
+        """Delta at w: 1 - tanh of the lag if the potential were quartic with the curvature that it has at lag 0; (132)."""
         slope = float(self.excess.sum())
         top = self.start**2 + slope
         depth = slope / top / (1.0 + math.sqrt(self.start**2 / top))
@@ -138,7 +138,7 @@ def check_network(gain: float, diffusion: float, transfer: Transfer) -> None:
 
 
 def decay_series(gain: float, diffusion: float, variance: float, transfer: Transfer) -> DecaySeries:
-    """Hermite coefficients by midpoint sums, as many as count; docs/theory.md (R9), (R11).
+    """Hermite coefficients by midpoint sums, as many as count; docs/theory.md (130), (132).
 
     >>> linear = decay_series(0.6, 0.8, 1.0, lambda x: x)
     >>> round(linear.rate, 12), bool(abs(linear.square[1:]).max() < 1e-20)
@@ -191,7 +191,7 @@ def moments(variance: float, transfer: Transfer) -> tuple[float, float]:
 
 
 def stationary_variance(gain: float, diffusion: float, transfer: Transfer) -> float:
-    """The largest Delta_0 that solves docs/theory.md (R10) [x^2]; 0 if there is none, inf beyond what is sought.
+    """The largest Delta_0 that solves docs/theory.md (131) [x^2]; 0 if there is none, inf beyond what is sought.
 
     >>> round(stationary_variance(0.8, 0.3, lambda x: x), 12)  # D / sqrt(1 - g^2)
     0.5

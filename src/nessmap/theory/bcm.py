@@ -47,7 +47,7 @@ class BcmSynapse:
     """dw = -U'(w) dt + sqrt(2 D_w) dW with U = eps w^2/2 - eta x^3 w^3/3 + eta alpha x^4 w^4/4.
 
     Constant activity and additive noise: a gradient, hence an equilibrium; keeping a memory costs nothing here.
-    docs/theory.md (S35)
+    docs/theory.md (183)
 
     Parameters
     ----------
@@ -115,7 +115,7 @@ class BcmSynapse:
         return top - low, top - high
 
     def lifetimes(self) -> Lifetimes:
-        """First-passage times between the stable weights, their Kramers rates and the occupation.   docs/theory.md (S36)
+        """First-passage times between the stable weights, their Kramers rates and the occupation.   docs/theory.md (184)
 
         Raises
         ------

@@ -28,7 +28,7 @@ def wasserstein_squared(
 ) -> float:
     """Squared 2-Wasserstein distance of two normal distributions  [x^2].
 
-    |m0 - m1|^2 + min_O |R0 O - R1|^2 over rotations O, S = R R^T                                  docs/theory.md (S39)
+    |m0 - m1|^2 + min_O |R0 O - R1|^2 over rotations O, S = R R^T                                  docs/theory.md (187)
     Olkin & Pukelsheim, Linear Algebra Appl. 48, 257 (1982); one variable: (m0 - m1)^2 + (sd0 - sd1)^2
 
     Parameters
@@ -60,7 +60,7 @@ def transport_bound(
 ) -> float:
     """Least entropy production with which any drift takes one normal law to the other in a time  [k_B].
 
-    int sigma dt >= W_2^2 / t in coordinates in which D = 1                                        docs/theory.md (S40)
+    int sigma dt >= W_2^2 / t in coordinates in which D = 1                                        docs/theory.md (188)
     Benamou & Brenier, Numer. Math. 84, 375 (2000); Aurell et al., J. Stat. Phys. 147, 487 (2012)
 
     Parameters
@@ -95,7 +95,7 @@ def temporal_fisher_information(
 ) -> float:
     """Mean square rate at which the log density of a Gaussian state changes, <(d ln p/dt)^2>  [1/time^2].
 
-    tr[(S^-1 S')^2]/2 + m'^T S^-1 m'              docs/theory.md (S44); Ito & Dechant, PRX 10, 021056 (2020)
+    tr[(S^-1 S')^2]/2 + m'^T S^-1 m'              docs/theory.md (192); Ito & Dechant, PRX 10, 021056 (2020)
 
     Parameters
     ----------
@@ -130,7 +130,7 @@ def mutual_information_rate(
 ) -> InformationRate:
     """Rate of the mutual information of a and b in a Gaussian state, and two Cauchy-Schwarz bounds on it  [nats/time].
 
-    dI/dt = tr(K S')/2,  K = diag(S_aa^-1, S_bb^-1) - S^-1                                   docs/theory.md (S45), (S46)
+    dI/dt = tr(K S')/2,  K = diag(S_aa^-1, S_bb^-1) - S^-1                                   docs/theory.md (193), (194)
 
     Parameters
     ----------
@@ -168,7 +168,7 @@ def information_flow_bound(
 ) -> tuple[float, float]:
     """Stationary flow of a and the largest that its own dissipation permits, |I^a| <= bound  [nats/time].
 
-    sqrt(sigma_a tr{D_aa [(S^-1)_aa - S_aa^-1]}), sigma_a = `local_entropy_production`               docs/theory.md (S47)
+    sqrt(sigma_a tr{D_aa [(S^-1)_aa - S_aa^-1]}), sigma_a = `local_entropy_production`               docs/theory.md (195)
 
     Parameters
     ----------
@@ -207,7 +207,7 @@ def divergence_rate(
 ) -> DivergenceRate:
     """Rate of KL(p_t || q) of a Gaussian state from a fixed normal law q, and a Cauchy-Schwarz bound on it  [nats/time].
 
-    d KL/dt = tr[(S_q^-1 - S^-1) S']/2 + (m - m_q)^T S_q^-1 m'                                     docs/theory.md (S48)
+    d KL/dt = tr[(S_q^-1 - S^-1) S']/2 + (m - m_q)^T S_q^-1 m'                                     docs/theory.md (196)
 
     Parameters
     ----------

@@ -89,7 +89,7 @@ class Balance(NamedTuple):
 def velocity_law(particle: UnderdampedParticle, force: float, start: NormalLaw, time: ArrayLike) -> NormalLaw:
     """Law of the velocity of a free particle under a constant force  [velocity, velocity^2].
 
-    mean F/gamma + (v0 - F/gamma) e^(-gamma t/m),  variance T/m + (var0 - T/m) e^(-2 gamma t/m)      docs/theory.md (S2)
+    mean F/gamma + (v0 - F/gamma) e^(-gamma t/m),  variance T/m + (var0 - T/m) e^(-2 gamma t/m)      docs/theory.md (150)
 
     >>> law = velocity_law(UnderdampedParticle(1.0, 1.0, 1.0), 0.0, NormalLaw(0.0, 0.1), 0.5)
     >>> round(float(law.variance), 12)
@@ -106,7 +106,7 @@ def velocity_entropy(
 ) -> EntropyRates:
     """Entropy rate, production and flow of a Gaussian state, the velocity odd under time reversal  [k_B/time].
 
-    sigma = (gamma/T) [mu^2 + S_vv - 2 T/m + (T/m)^2 (S^-1)_vv]                                     docs/theory.md (S3)
+    sigma = (gamma/T) [mu^2 + S_vv - 2 T/m + (T/m)^2 (S^-1)_vv]                                     docs/theory.md (151)
 
     Holds for any potential, and any force that is even, as long as the state is Gaussian: forces are reversible. A
     velocity taken as even would be at equilibrium about F/gamma and produce nothing: wrong for a particle.
@@ -134,7 +134,7 @@ def velocity_entropy(
 def velocity_balance(particle: UnderdampedParticle, force: float, start: NormalLaw, time: ArrayLike) -> Balance:
     """Work, heat, change of energy and entropy production of a free particle under a constant force, means over a time.
 
-    heat = int [gamma (mu^2 + var) - gamma T/m] dt,  production = heat/T + ln(var_t/var_0)/2       docs/theory.md (S4)
+    heat = int [gamma (mu^2 + var) - gamma T/m] dt,  production = heat/T + ln(var_t/var_0)/2       docs/theory.md (152)
 
     Stochastic heat along a path is F (x_t - x_0) - change of m v^2/2, without a discretisation error. A start without
     spread produces infinite entropy.
@@ -177,7 +177,7 @@ class Cycle(NamedTuple):
 def driven_cycle(particle: UnderdampedParticle, force_amplitude: float, frequency: float) -> Cycle:
     """Free particle under a periodic force F0 cos(omega t), after its start is forgotten.
 
-    <sigma> = gamma F0^2 / [2 T (gamma^2 + m^2 omega^2)]                                            docs/theory.md (S5)
+    <sigma> = gamma F0^2 / [2 T (gamma^2 + m^2 omega^2)]                                            docs/theory.md (153)
 
     Parameters
     ----------
@@ -199,7 +199,7 @@ def entropy_moment(
 ) -> float:
     """Exact mean of e^(-order Delta s), Delta s the total entropy along a path of a free particle.
 
-    Delta s = Q/T + ln p_0(v_0) - ln p_t(v_t),  <e^(-Delta s)> = 1                                  docs/theory.md (S6)
+    Delta s = Q/T + ln p_0(v_0) - ln p_t(v_t),  <e^(-Delta s)> = 1                                  docs/theory.md (154)
 
     Delta s is a quadratic form of (v_0, v_t, x_t - x_0), which is normal: a Gaussian integral, inf where it diverges. The
     second moment diverges for a start far narrower than T/m: sample means of e^(-Delta s) are then useless, and look tidy.

@@ -128,7 +128,7 @@ def _guess(field: NonlinearField, excited: float, centre: float) -> Matrix:
 def bumps(field: NonlinearField, centre: float) -> list[Bump]:
     """All states with one bump about the centre that Newton's method reaches from top hats of 32 widths, lowest first.
 
-    E^T F(E y) = 0 for even states u = E y                                                   docs/theory.md, "Bumps"
+    E^T F(E y) = 0 for even states u = E y                                                   docs/theory.md (114)
 
     Stable and unstable ones: where a bump exists without local input, a narrow unstable one does too. Empty: none was met.
 
@@ -173,7 +173,7 @@ class BranchPoint(NamedTuple):
 def branch_point(field: NonlinearField, response: float, centre: float) -> BranchPoint:
     """The bump whose responses add up to a given number, and the homogeneous input that it needs.
 
-    F(u) + h/tau = 0, sum_i f(u_i) = response                                               docs/theory.md, "Bumps"
+    F(u) + h/tau = 0, sum_i f(u_i) = response                                               docs/theory.md (115)
 
     One equation more than unknowns of the state makes the turn of the branch a point like any other. For a step function the
     response is the width, and h = theta - I - W(width) (Amari 1977).
@@ -213,7 +213,7 @@ def branch_point(field: NonlinearField, response: float, centre: float) -> Branc
 def existence_threshold(field: NonlinearField, centre: float, narrow: float, wide: float) -> BranchPoint:
     """Where stable and unstable bump meet: the lowest homogeneous input, added to the field's own, that holds a bump.
 
-    d h / d response = 0                                                                     docs/theory.md, "Bumps"
+    d h / d response = 0                                                                     docs/theory.md (115)
 
     Parameters
     ----------
@@ -238,7 +238,7 @@ def existence_threshold(field: NonlinearField, centre: float, narrow: float, wid
 def neutral_mode(field: NonlinearField, state: Matrix, centre: float) -> NeutralMode:
     """The shift of a bump: the slowest odd deviation, what undoes it, and its rate on this grid.
 
-    A u*' = 0 in the continuum; v = f'(u*) u*' for symmetric W                              docs/theory.md, "Bumps"
+    A u*' = 0 in the continuum; v = f'(u*) u*' for symmetric W                              docs/theory.md (114), (117)
 
     The rate falls exponentially with the number of sites, and changes sign between a centre on a site and one half-way.
     """
@@ -271,7 +271,7 @@ def derivative(state: Matrix, length: float) -> Matrix:
 def position_diffusion(neutral: NeutralMode, state: Matrix, diffusion: ArrayLike, length: float) -> float:
     """Diffusion constant of the place of a bump that nothing holds, under weak noise  [length^2/tau].
 
-    v^T D v / (v . u*')^2, <x^2> = 2 D_x t           docs/theory.md, "Bumps"; Kilpatrick & Ermentrout, SIADS 12, 61 (2013)
+    v^T D v / (v . u*')^2, <x^2> = 2 D_x t           docs/theory.md (117); Kilpatrick & Ermentrout, SIADS 12, 61 (2013)
 
     Parameters
     ----------
@@ -286,7 +286,7 @@ def position_diffusion(neutral: NeutralMode, state: Matrix, diffusion: ArrayLike
 def wandering_rate(drift_matrix: ArrayLike, diffusion: ArrayLike, mode: ArrayLike, tolerance: float = 1e-6) -> float:
     """Entropy production rate of a linear system with a neutral mode e, place and shape together  [k_B/tau].
 
-    tr[D^-1 N S_y N^T], N = A V + D V S_y^-1, x = e s + V y, s uniform                       docs/theory.md, "Bumps"
+    tr[D^-1 N S_y N^T], N = A V + D V S_y^-1, x = e s + V y, s uniform                       docs/theory.md (118)
 
     The limit of a force that holds s ever more weakly. At least the rate of the shape y alone, which does not see the
     currents of s. Exactly 0.0 where A D is symmetric to rounding.

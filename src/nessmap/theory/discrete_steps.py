@@ -13,7 +13,7 @@ _DOUBLINGS = 60
 def stationary_covariance(step: ArrayLike, noise: ArrayLike) -> Matrix:
     """Covariance S = P S P^T + N of the stationary chain, by doubling its length  [x^2].
 
-    S_2m = S_m + P^m S_m (P^m)^T,  S_1 = N                                                  docs/theory.md, "Integrators"
+    S_2m = S_m + P^m S_m (P^m)^T,  S_1 = N                                                  docs/theory.md (100)
 
     Parameters
     ----------

@@ -89,7 +89,7 @@ def mean_first_passage_time(potential: Potential, diffusion: float, start: float
     """Mean time from start until target is first reached  [time].
 
     (1/D) int_start^target dy e^(U(y)/D) int_far^y dz e^(-U(z)/D), far = beyond start, where no density is
-    docs/theory.md (S36); Gardiner, Stochastic Methods, 4th ed. (2009)
+    docs/theory.md (184); Gardiner, Stochastic Methods, 4th ed. (2009)
 
     To the rounding of U/D; inf where it exceeds float64.
 
@@ -133,7 +133,7 @@ def log_mean_first_passage_time(potential: Potential, diffusion: float, start: f
 def well_probability(potential: Potential, diffusion: float, well: float, barrier: float, other_well: float) -> float:
     """Stationary probability on the side of the barrier on which `well` lies, p ~ e^(-U/D); two wells.
 
-    docs/theory.md (S36)
+    docs/theory.md (184)
 
     Parameters
     ----------
@@ -158,7 +158,7 @@ def well_probability(potential: Potential, diffusion: float, well: float, barrie
 def kramers_rate(well_curvature: float, barrier_curvature: float, barrier_height: float, diffusion: float) -> float:
     """Rate at which a deep well is left over a barrier  [1/time].
 
-    sqrt(U''(well) |U''(barrier)|)/(2 pi) e^(-dU/D)          docs/theory.md (S37); Kramers, Physica 7, 284 (1940)
+    sqrt(U''(well) |U''(barrier)|)/(2 pi) e^(-dU/D)          docs/theory.md (185); Kramers, Physica 7, 284 (1940)
 
     Off by a relative O(D/dU), and without meaning unless the barriers on both sides are much above D: else a particle
     that crosses returns.

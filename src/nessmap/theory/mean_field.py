@@ -79,9 +79,9 @@ class Onset(NamedTuple):
 def stationary_state(gain: float, diffusion: float, transfer: Transfer = np.tanh) -> MeanField:
     """Stationary state of an infinite random network without symmetry: everything a phase diagram shows.
 
-    D^2/2 = Delta_0^2/2 - g^2 Var Phi(x),  Phi' = phi           docs/theory.md (R10); Sompolinsky et al., PRL 61, 259 (1988)
-    <F^2> = 2 D + g^2 C_phi(0) - Delta_0,  sigma/N = <F^2>/D - 1                                               (R12)
-    lambda = -1 + sqrt(1 - E_0)                    (R13); Schuecker, Goedeke & Helias, Phys. Rev. X 8, 041029 (2018)
+    D^2/2 = Delta_0^2/2 - g^2 Var Phi(x),  Phi' = phi           docs/theory.md (131); Sompolinsky et al., PRL 61, 259 (1988)
+    <F^2> = 2 D + g^2 C_phi(0) - Delta_0,  sigma/N = <F^2>/D - 1                                               (133)
+    lambda = -1 + sqrt(1 - E_0)                    (134); Schuecker, Goedeke & Helias, Phys. Rev. X 8, 041029 (2018)
 
     The solution with the largest variance. About 20 ms, ten times that at a gain of 12.
 
@@ -123,7 +123,7 @@ def stationary_state(gain: float, diffusion: float, transfer: Transfer = np.tanh
 def autocorrelation(gain: float, diffusion: float, lag: ArrayLike, transfer: Transfer = np.tanh) -> Autocorrelation:
     """Delta(lag), C_phi(lag) and C_phi'(lag) of an infinite random network without symmetry.
 
-    Delta'' = Delta - g^2 C_phi(Delta), Delta'(0+) = -D, Delta(inf) = 0                            docs/theory.md (R8), (R11)
+    Delta'' = Delta - g^2 C_phi(Delta), Delta'(0+) = -D, Delta(inf) = 0                            docs/theory.md (129), (132)
 
     Parameters
     ----------
@@ -153,7 +153,7 @@ def autocorrelation(gain: float, diffusion: float, lag: ArrayLike, transfer: Tra
 def chaos_onset(diffusion: float, transfer: Transfer = np.tanh) -> Onset:
     """Gain at which an infinite random network without symmetry becomes chaotic, for any noise.
 
-    lambda = 0  <=>  g^2 C_phi(0) = Delta_0  <=>  <F^2> = 2 D  <=>  sigma/N = 1                            docs/theory.md (R14)
+    lambda = 0  <=>  g^2 C_phi(0) = Delta_0  <=>  <F^2> = 2 D  <=>  sigma/N = 1                            docs/theory.md (135)
 
     Solved without the Lyapunov exponent, whose value there is the residual.
 
@@ -194,7 +194,7 @@ def _slope_at_zero(transfer: Transfer) -> float:
 
 
 def _lyapunov_exponent(series: DecaySeries) -> tuple[float, float]:
-    """lambda [1/tau], and its change with the last refinement; docs/theory.md (R13)."""
+    """lambda [1/tau], and its change with the last refinement; docs/theory.md (134)."""
     found, change = _exponent_at_order(series, ORDERS[0]), math.inf
     for order in ORDERS[1:]:
         before, found = found, _exponent_at_order(series, order)
@@ -205,7 +205,7 @@ def _lyapunov_exponent(series: DecaySeries) -> tuple[float, float]:
 
 
 def _exponent_at_order(series: DecaySeries, order: int) -> float:
-    """Even ground state of -d^2/dlag^2 + 1 - g^2 C_phi' by collocation, linear in its decay rate mu; (R13).
+    """Even ground state of -d^2/dlag^2 + 1 - g^2 C_phi' by collocation, linear in its decay rate mu; (134).
 
     psi = exp(-mu lag) chi with E_0 = rate^2 - mu^2: -chi'' + (1 - g^2 C_phi' - rate^2) chi = -2 mu chi', chi' = mu chi at 0.
     """

@@ -41,7 +41,7 @@ class NetworkDimension(NamedTuple):
 def network_dimension(gain: float, diffusion: float, transfer: Transfer = np.tanh) -> NetworkDimension:
     """Participation ratios of an infinite random network without symmetry.
 
-    docs/theory.md (R16), (R17); Clark, Abbott & Litwin-Kumar, Phys. Rev. Lett. 131, 118401 (2023)
+    docs/theory.md (137), (138); Clark, Abbott & Litwin-Kumar, Phys. Rev. Lett. 131, 118401 (2023)
 
     Ladders of J on two sources: the noise, and the part of phi(x) that is not linear in x. Near the onset of chaos the
     integrals need more points than there are: `converged` says so.

@@ -139,7 +139,7 @@ def nonlinear_information(
     """Information of one neuron with any tuning, from the law of its activity given the velocity.
 
     p(r|v) = int dk/(2 pi) e^(-i k r - D_r k^2/(2 rho)) sum_n c_n(k) He_n(v/s)/sqrt(n!),  k c' = -(kappa/rho) n c + i k F c
-    I = h(r) - h(r|v),  flow = rho - D_r <(d ln p(r|v)/dr)^2>                               docs/theory.md (S31), (S32)
+    I = h(r) - h(r|v),  flow = rho - D_r <(d ln p(r|v)/dr)^2>                               docs/theory.md (179), (180)
 
     Converges exponentially in n_mode for smooth curves, algebraically where f has a kink. The error is the difference from
     two thirds of the modes. Strong signals need more: steps of r much larger than its noise, given v. N identical neurons

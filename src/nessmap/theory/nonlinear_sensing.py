@@ -72,7 +72,7 @@ def tuning_spectrum(
 ) -> TuningSpectrum:
     """Hermite coefficients of a tuning curve.
 
-    f_n = int f(s z) He_n(z)/sqrt(n!) exp(-z^2/2)/sqrt(2 pi) dz                                    docs/theory.md (S25)
+    f_n = int f(s z) He_n(z)/sqrt(n!) exp(-z^2/2)/sqrt(2 pi) dz                                    docs/theory.md (173)
 
     Gauss-Legendre panels that shrink towards the kinks; a kink that is not named costs digits. Gauss-Hermite nodes serve
     smooth curves only: 200 of them, and 80 terms, miss 8 % of the heat of |v|^1/2.
@@ -111,7 +111,7 @@ def power_law_spectrum(exponent: float, signal_variance: float, n_term: int = 20
     """Hermite coefficients of |v|^alpha in closed form; only even ones, f_2m^2 ~ m^(-alpha - 3/2).
 
     f_2m = s^alpha M prod_{j < m} (alpha - 2 j)/sqrt((2 m)!),  M = 2^(alpha/2) Gamma((alpha + 1)/2)/sqrt(pi)
-    docs/theory.md (S28)
+    docs/theory.md (176)
 
     Parameters
     ----------
@@ -174,7 +174,7 @@ def neuron_response(
     """Moments and heat of one neuron with any tuning, in continuous time or as it is simulated.
 
     Var r = D/rho + sum_n f_n^2 rho/(rho + n kappa),  heat = (rho^2/D) sum_n f_n^2 n kappa/(rho + n kappa)
-    docs/theory.md (S26); at a finite step (S29)
+    docs/theory.md (174); at a finite step (177)
 
     The tail of the series is added from the variance of f, as a power law: heat of |v|^1/2 to 1e-10 with 2000 terms. At a
     step dt the values are those of exact samples of v and of r relaxed to (f + f')/2 in each step, with heat by midpoints;
@@ -240,7 +240,7 @@ def network_response(network: SensingNetwork, spectrum: TuningSpectrum) -> Netwo
     """Moments and heat of a network, f_i(v) in the place of v: different neurons, recurrence, any tuning.
 
     X_n = (n kappa - A_rr)^-1 rho a f_n,  Y = sum_n X_n (rho a f_n)^T,  A_rr S + S A_rr^T = -(Y + Y^T + 2 D)
-    heat_i = [A_rr S A_rr^T + A_rr Y + Y^T A_rr^T + cov(rho a f)]_ii/D_i + A_ii                     docs/theory.md (S27)
+    heat_i = [A_rr S A_rr^T + A_rr Y + Y^T A_rr^T + cov(rho a f)]_ii/D_i + A_ii                     docs/theory.md (175)
 
     O(n_term N^3).
 

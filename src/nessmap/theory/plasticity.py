@@ -24,7 +24,7 @@ Array = NDArray[np.floating[Any]]
 class LinearLearner:
     """n synapses of dw = -(w - lam v)/tau dt + sqrt(2 D_w) dW while a stimulus lasts, v drawn once; then -w/tau.
 
-    The weights start from their stationary state without a stimulus. docs/theory.md (S33)
+    The weights start from their stationary state without a stimulus. docs/theory.md (181)
 
     Parameters
     ----------
@@ -56,7 +56,7 @@ class LinearLearner:
     def information(self, stimulus_time: ArrayLike, since: ArrayLike = 0.0) -> Array:
         """Of the weights about v, a time after a stimulus of that duration  [nats].
 
-        ln[1 + SNR (1 - e^(-t_s/tau))^2 e^(-2 t/tau)]/2                                            docs/theory.md (S33)
+        ln[1 + SNR (1 - e^(-t_s/tau))^2 e^(-2 t/tau)]/2                                            docs/theory.md (181)
 
         >>> float(LinearLearner(1.0, 1.0, 1.0, 1.0).information(3.0).round(12))
         0.3216907319
@@ -68,7 +68,7 @@ class LinearLearner:
     def production(self, stimulus_time: ArrayLike) -> Array:
         """Entropy produced by learning, averaged over v  [k_B].
 
-        SNR (1 - e^(-2 t_s/tau)) (1 + mean^2/s2)/2, >= information                                 docs/theory.md (S33)
+        SNR (1 - e^(-2 t_s/tau)) (1 + mean^2/s2)/2, >= information                                 docs/theory.md (181)
 
         >>> float(LinearLearner(1.0, 1.0, 1.0, 1.0).production(3.0).round(12))
         0.498760623912
@@ -77,7 +77,7 @@ class LinearLearner:
         return np.asarray(-0.5 * self.signal_to_noise * self._power * np.expm1(-2.0 * stimulus))
 
     def forgetting_production(self, stimulus_time: ArrayLike) -> Array:
-        """Entropy produced while the weights forget, after the stimulus has ended  [k_B].      docs/theory.md (S33)"""
+        """Entropy produced while the weights forget, after the stimulus has ended  [k_B].      docs/theory.md (181)"""
         stimulus = np.asarray(stimulus_time, dtype=float) / self.time_constant
         return np.asarray(0.5 * self.signal_to_noise * self._power * np.expm1(-stimulus) ** 2)
 
@@ -95,7 +95,7 @@ class LinearLearner:
     def memory_lifetime(self, stimulus_time: ArrayLike, threshold: float) -> Array:
         """Time after the stimulus until less than `threshold` nats are left, 0 if there never were  [time].
 
-        (tau/2) ln[SNR_s/(e^(2 threshold) - 1)]                                                    docs/theory.md (S33)
+        (tau/2) ln[SNR_s/(e^(2 threshold) - 1)]                                                    docs/theory.md (181)
 
         >>> float(LinearLearner(1.0, 1.0, 1.0, 1.0).memory_lifetime(3.0, 0.01).round(12))
         1.899933988466
@@ -139,7 +139,7 @@ def chain_system(
 ) -> tuple[Matrix, Matrix]:
     """(A, D) of velocity, neurons and synapses dw_j = -omega (w_j - sum_i g_ji r_i) dt + sqrt(2 D_w) dW.
 
-    docs/theory.md (S34)
+    docs/theory.md (182)
 
     Parameters
     ----------
@@ -163,7 +163,7 @@ def chain_system(
 
 
 def chain(network: SensingNetwork, synapse_gain: ArrayLike, synapse_rate: float, synapse_diffusion: float) -> Chain:
-    """Information and cost along the chain, exactly; arguments as `chain_system`.       docs/theory.md (23) to (29), (S34)
+    """Information and cost along the chain, exactly; arguments as `chain_system`.       docs/theory.md (23) to (29), (182)
 
     >>> found = chain(SensingNetwork(1.0, 1.0, [1.0], 2.0, 0.5), [1.0], 0.5, 0.1)
     >>> round(found.synapse_information, 12), round(found.entropy_production_rate, 12)
@@ -210,7 +210,7 @@ class TwoStateMemory(NamedTuple):
 class TwoStateSynapse:
     """p' = k_up (1 - p) - k_down p with rates that a stimulus changes; a negative one exchanges up and down.
 
-    One reversible channel: nothing is produced at rest. docs/theory.md (S38)
+    One reversible channel: nothing is produced at rest. docs/theory.md (186)
 
     Parameters
     ----------
@@ -230,7 +230,7 @@ class TwoStateSynapse:
         """Write from rest for a time, then retain for another; signs of the stimulus are equally likely.
 
         EP = KL(p_0 || p_write) - KL(p_ts || p_write) per synapse;  I = information of the count of strong synapses
-        docs/theory.md (S38)
+        docs/theory.md (186)
 
         >>> memory = TwoStateSynapse(2.0, 0.1, 0.01, 0.01).memory(1.0, 50.0)
         >>> round(memory.information_written, 12), round(memory.production, 12)

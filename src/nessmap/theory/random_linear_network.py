@@ -58,7 +58,7 @@ class _Line(NamedTuple):
 def critical_gain(symmetry: float) -> float:
     """g at which the linear network, and the silent state of any other with unit slope, becomes unstable: 1/(1 + gamma).
 
-    docs/theory.md (R3); inf for an antisymmetric J.
+    docs/theory.md (124); inf for an antisymmetric J.
 
     >>> critical_gain(0.25)
     0.8
@@ -70,7 +70,7 @@ def critical_gain(symmetry: float) -> float:
 def response(gain: float, symmetry: float, frequency: ArrayLike) -> NDArray[np.complexfloating[Any, Any]]:
     """G(omega) = tr (1 + i omega - J)^-1 / N  [tau].
 
-    G = 1/(z - g^2 gamma G), z = 1 + i omega, the root with |g G| < 1       docs/theory.md (R2); Sommers et al., PRL 60, 1895
+    G = 1/(z - g^2 gamma G), z = 1 + i omega, the root with |g G| < 1       docs/theory.md (123); Sommers et al., PRL 60, 1895
 
     Parameters
     ----------
@@ -90,8 +90,8 @@ def response(gain: float, symmetry: float, frequency: ArrayLike) -> NDArray[np.c
 def linear_network(gain: float, symmetry: float) -> LinearNetwork:
     """Entropy production rate and variance of an infinite linear network, any gain and symmetry.
 
-    sigma/N = (1 - gamma) g^2 Int domega/pi  omega^2 |G|^4 / [(1 - g^2 |G|^2)(1 - gamma g^2 |G|^2)]    docs/theory.md (R5)
-    <x^2>/D = Int domega/pi K,  K = |G|^2 / (1 - g^2 |G|^2)                                            (R4)
+    sigma/N = (1 - gamma) g^2 Int domega/pi  omega^2 |G|^4 / [(1 - g^2 |G|^2)(1 - gamma g^2 |G|^2)]    docs/theory.md (126)
+    <x^2>/D = Int domega/pi K,  K = |G|^2 / (1 - g^2 |G|^2)                                            (125)
 
     Sums over equidistant angles, doubled until nothing changes: they converge exponentially, more slowly near the critical
     gain. NaN beyond it.
@@ -124,7 +124,7 @@ def participation_ratio(gain: float, symmetry: float) -> ParticipationRatio:
     """(tr S)^2 / tr S^2 / N of the equal-time covariance of an infinite linear network.
 
     tr S^2/(N D^2) = IInt domega domega'/pi^2 K K' (1 - gamma^2 g^4 |G G'|^2) / (|1 - g^2 G* G'|^2 |1 - gamma g^2 G G'|^2)
-    docs/theory.md (R7)
+    docs/theory.md (128)
 
     Near the critical gain it vanishes as the cube of the leading rate's root, and the integral needs more points than there
     are: `converged` says so.
@@ -171,7 +171,7 @@ def _poor(gain: float, symmetry: float, residual: float) -> str:
 
 
 def _line(gain: float, symmetry: float, n_point: int, power: float) -> _Line:
-    """z = 1 + i omega in Joukowski's angle: g G = r e^(-i angle), g cos(angle) (1/r + gamma r) = 1; theory.md (R6)."""
+    """z = 1 + i omega in Joukowski's angle: g G = r e^(-i angle), g cos(angle) (1/r + gamma r) = 1; theory.md (127)."""
     # near the critical gain |g G| comes near 1 at zero frequency, over an angle of about the root of the distance to it;
     # two frequencies must also resolve each other there, and want the finer power
     width = min(1.0, 2.0 * max(1.0 - gain * (1.0 + symmetry), 1e-12) ** power)
@@ -190,7 +190,7 @@ def _line(gain: float, symmetry: float, n_point: int, power: float) -> _Line:
 
 
 def _square_trace(line: _Line, spectrum: Array, gain: float, symmetry: float) -> float:
-    """tr S^2 / (N D^2) [tau^2]; theory.md (R7)."""
+    """tr S^2 / (N D^2) [tau^2]; theory.md (128)."""
     total = np.zeros((len(spectrum), len(spectrum)))
     crossed = 1.0 - symmetry**2 * np.outer(line.square, line.square)
     for other in (line.response, line.response.conj()):  # both signs of the second frequency

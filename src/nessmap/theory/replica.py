@@ -64,7 +64,7 @@ class ReplicaState(NamedTuple):
 
 
 def ordered_response(gain: float, symmetry: float) -> float:
-    """G below the transition at T = 0: G (1 - g^2 gamma G) = 1  [tau]; docs/theory.md (R22).
+    """G below the transition at T = 0: G (1 - g^2 gamma G) = 1  [tau]; docs/theory.md (143).
 
     >>> ordered_response(0.8, 0.25)  # at the critical gain 1 + gamma
     1.25
@@ -78,7 +78,7 @@ def replica_state(
 ) -> ReplicaState:
     """The state that holds: independent replicas where they are stable, else the one with an overlap between them.
 
-    docs/theory.md (R19)-(R24); after Qiu & Huang, Commun. Theor. Phys. 77, 035601 (2025), in variables of our own
+    docs/theory.md (140)-(145); after Qiu & Huang, Commun. Theor. Phys. 77, 035601 (2025), in variables of our own
 
     About 40 ms on average, up to a second where replicas overlap. See `independent_replicas`, `overlapping_replicas`.
 
@@ -109,7 +109,7 @@ def independent_replicas(
     """The solution with Q = 0, stable or not; where there are two, the stable one.
 
     Newton's method from the ordered phase, and along a path of the symmetry from 0, where x is Gaussian: docs/theory.md
-    (R21), (R22). Parameters as `replica_state`.
+    (142), (143). Parameters as `replica_state`.
 
     >>> found = independent_replicas(1.5, 0.0, 0.0)
     >>> round(found.self_overlap, 8), round(found.log_volume, 12) + 0.0
@@ -332,7 +332,7 @@ def _state(
 
 
 def _ordered_limit(problem: QuasiPotential) -> ReplicaState:
-    """T = 0 up to the transition: x = 0, with what remains finite; docs/theory.md (R22), (R23)."""
+    """T = 0 up to the transition: x = 0, with what remains finite; docs/theory.md (143), (144)."""
     gain, symmetry = problem.gain, problem.symmetry
     response = ordered_response(gain, symmetry)
     loop, stability = gain**2 * symmetry * response, (gain * response) ** 2

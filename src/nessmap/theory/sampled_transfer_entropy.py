@@ -26,7 +26,7 @@ def sampled_transfer_entropy_rate(
     """Transfer entropy from source to target between samples dt apart, divided by dt  [nats/time].
 
     ln det(F_ts P F_ts^T + N_tt)/det(N_tt) / (2 dt), P = covariance of the source given n_history samples of the target
-    docs/theory.md (S24); Barnett & Seth, J. Neurosci. Methods 275, 93 (2017)
+    docs/theory.md (172); Barnett & Seth, J. Neurosci. Methods 275, 93 (2017)
 
     With all the past it is below `gaussian.transfer_entropy_rate` and tends to it as dt -> 0; a short history makes it
     larger again, since less of the source is known from the target alone.

@@ -19,7 +19,7 @@ def irreversible_current_rate(drift_matrix: ArrayLike, diffusion: ArrayLike, par
     """Mean square of the irreversible currents, each variable even or odd under time reversal  [k_B/time].
 
     tr(G^T D^-1 G S), G = (A + E A E)/2 + D S^-1, E = diag(parity)
-    docs/theory.md (S21); Spinney & Ford, PRE 85, 051113 (2012)
+    docs/theory.md (169); Spinney & Ford, PRE 85, 051113 (2012)
 
     All even: `gaussian.entropy_production_rate`. A coupling from an odd to an even variable is a reversible drift and
     costs nothing itself. Where S is not the covariance of the reversed state, E S E != S, this is the sum of the terms
@@ -80,7 +80,7 @@ def second_law(
     """Second law of a part with its information flow, in any Gaussian state of a bipartite system.
 
     I^a = [tr(S_aa^-1 S'_aa) - tr(S^-1 S'(a))]/2,  S'(a) = rows a of A S and transposed, 2 D_aa once
-    sigma_a = <nu_a^T D_aa^-1 nu_a>, nu_a = A_a x + D_aa (S^-1 x)_a       docs/theory.md (S23); Horowitz & Esposito (2014)
+    sigma_a = <nu_a^T D_aa^-1 nu_a>, nu_a = A_a x + D_aa (S^-1 x)_a       docs/theory.md (171); Horowitz & Esposito (2014)
 
     Parameters
     ----------

@@ -142,7 +142,7 @@ def identical_neurons(
     """Closed forms for N identical neurons without recurrence; all arguments broadcast.
 
     with q = rho/(kappa + rho), c = N a^2 s2 rho/D_r:  I = ln[(1 + c q)/(1 + c q (1 - q))]/2,
-    flow = rho c q (1 - q)/(1 + c q (1 - q)),  heat = rho c (1 - q)                      docs/theory.md (S15) to (S18)
+    flow = rho c q (1 - q)/(1 + c q (1 - q)),  heat = rho c (1 - q)                      docs/theory.md (163) to (166)
 
     The mean activity holds all that the neurons know, with noise D_r/N: N enters as a gain of signal to noise only. The
     instantaneous error tends to s2 (1 - q) for many neurons, the filter's to 0.
@@ -180,7 +180,7 @@ def identical_neurons(
 
 
 def sensing(network: SensingNetwork) -> Sensing:
-    """The same for any linear network, from its covariance.                    docs/theory.md (23) to (29), (S19), (S20)
+    """The same for any linear network, from its covariance.                    docs/theory.md (23) to (29), (167), (168)
 
     Recurrence that no symmetric matrix of couplings explains costs entropy even where nothing is sensed. O(N^3).
 
@@ -222,7 +222,7 @@ def decoding_error_at_heat(
 ) -> Array:
     """Least instantaneous error that a flow of entropy into the bath buys, at given time constants  [v^2].
 
-    s2 (1 + c q (1 - q))/(1 + c q) with c = heat (kappa + rho)/(kappa rho)                         docs/theory.md (S18)
+    s2 (1 + c q (1 - q))/(1 + c q) with c = heat (kappa + rho)/(kappa rho)                         docs/theory.md (166)
 
     >>> float(decoding_error_at_heat(0.5, 1.0, 1.0, 1.0).round(12))
     0.833333333333
@@ -242,7 +242,7 @@ class FisherInformation(NamedTuple):
 def fisher_information(network: SensingNetwork) -> FisherInformation:
     """Of the neurons about a constant velocity: in their stationary state now, and gained by watching them.
 
-    m^T S0^-1 m with m = -A_rr^-1 rho a, S0 the covariance at rest;  (rho a)^T (2 D)^-1 (rho a)     docs/theory.md (S22)
+    m^T S0^-1 m with m = -A_rr^-1 rho a, S0 the covariance at rest;  (rho a)^T (2 D)^-1 (rho a)     docs/theory.md (170)
 
     >>> fisher_information(SensingNetwork(1.0, 1.0, [2.0], 3.0, 0.5))
     FisherInformation(snapshot=24.0, rate=36.0)

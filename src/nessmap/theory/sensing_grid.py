@@ -78,7 +78,7 @@ def grid_information(neuron: SensingNeuron, box: Box, n_cell: int = 128) -> Grid
     """Information and heat of one neuron on one grid of (v, r).
 
     I = sum p ln[p/(p_v p_r)],  flow = sum over faces in r of j ln[p(v|r')/p(v|r)],  heat = sum of j G
-    docs/theory.md (S30); Scharfetter & Gummel, IEEE Trans. Electron Devices 16, 64 (1969)
+    docs/theory.md (178); Scharfetter & Gummel, IEEE Trans. Electron Devices 16, 64 (1969)
 
     Second law of the part, exact on any grid: each face adds j [G + ln(p/p')] >= 0. Of second order in the size of the
     cells for smooth f. 0.15 s for 128 x 128 cells, growing as n^3.

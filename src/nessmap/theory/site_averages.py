@@ -123,7 +123,7 @@ class QuasiPotential:
         return States(x, self.transfer(x), spacing)
 
     def averages(self, at: OrderParameters, fields: Fields, states: States) -> SiteAverages:
-        """The saddle-point equations: what the order parameters `at` imply; docs/theory.md (R19), (R20)."""
+        """The saddle-point equations: what the order parameters `at` imply; docs/theory.md (140), (141)."""
         coupling, inverse = self.gain**2, 1.0 / self._scales(at)[0]
         exponent, y = self._exponent(at, states.x, states.rate, *self._fields(at, fields))
         highest = exponent.max(axis=1, keepdims=True)

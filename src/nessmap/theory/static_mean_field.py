@@ -53,7 +53,7 @@ class FixedPoints(NamedTuple):
 def static_state(gain: float, symmetry: float, transfer: Transfer = np.tanh) -> StaticState:
     """Static mean-field theory: a random frozen field and the reaction of the rest to the neuron itself.
 
-    x = h + g^2 gamma R phi(x), h Gaussian of variance g^2 C, C = <phi^2>, R = <dphi/dh>               docs/theory.md (R25)
+    x = h + g^2 gamma R phi(x), h Gaussian of variance g^2 C, C = <phi^2>, R = <dphi/dh>               docs/theory.md (146)
 
     Parameters
     ----------
@@ -85,7 +85,7 @@ def static_state(gain: float, symmetry: float, transfer: Transfer = np.tanh) -> 
 def fixed_points(gain: float, transfer: Transfer = np.tanh) -> FixedPoints:
     """Annealed Kac-Rice complexity of the fixed points of a network without symmetry.
 
-    docs/theory.md (R26), (R27); compare Stubenrauch et al., arXiv:2210.07877
+    docs/theory.md (147), (148); compare Stubenrauch et al., arXiv:2210.07877
 
     Parameters
     ----------

@@ -59,7 +59,7 @@ def position_law(
     """Law of the position when the trap leaves 0 at a constant velocity and a constant force pulls  [length, length^2].
 
     mean = u t + x_ss + (m0 - x_ss) e^(-t/tau),  x_ss = F/k - u tau;  variance T/k + (var0 - T/k) e^(-2t/tau)
-    docs/theory.md (S8)
+    docs/theory.md (156)
 
     Parameters
     ----------
@@ -83,7 +83,7 @@ def position_entropy(
 ) -> EntropyRates:
     """Entropy rate, production and flow of a Gaussian state in a trap that is now at l  [k_B/time].
 
-    sigma = mu'^2/D + var (D/var - k/gamma)^2/D,  mu' = [-k (mu - l) + F]/gamma                     docs/theory.md (S9)
+    sigma = mu'^2/D + var (D/var - k/gamma)^2/D,  mu' = [-k (mu - l) + F]/gamma                     docs/theory.md (157)
 
     Parameters
     ----------
@@ -113,7 +113,7 @@ class PathEnergy(NamedTuple):
 def path_energy(particle: TrappedParticle, position: Array, trap_position: Array, force: ArrayLike = 0.0) -> PathEnergy:
     """Work, heat and change of the trap's energy along sampled paths, by midpoints  [energy].
 
-    dQ = [-k (x - l) + F] o dx,  dW = -k (x - l) o dl + F o dx,  U = k (x - l)^2 / 2               docs/theory.md (S10)
+    dQ = [-k (x - l) + F] o dx,  dW = -k (x - l) o dl + F o dx,  U = k (x - l)^2 / 2               docs/theory.md (158)
 
     Midpoints make the first law exact at any step. The heat has no bias where the trap rests; where it moves, the samples
     see it move along straight lines.
@@ -146,7 +146,7 @@ def path_energy(particle: TrappedParticle, position: Array, trap_position: Array
 def dragged_work(particle: TrappedParticle, trap_velocity: float, time: ArrayLike) -> NormalLaw:
     """Law of the work done on a particle at equilibrium whose trap starts to move at a constant velocity  [energy].
 
-    <W> = gamma u^2 [t - tau (1 - e^(-t/tau))],  Var W = 2 T <W>                                   docs/theory.md (S11)
+    <W> = gamma u^2 [t - tau (1 - e^(-t/tau))],  Var W = 2 T <W>                                   docs/theory.md (159)
 
     Normal, hence <e^(-W/T)> = 1; and Var W / <W>^2 = 2/(<W>/T): the uncertainty relation holds with equality if the
     dissipated work is what is paid.
@@ -164,7 +164,7 @@ def dragged_work(particle: TrappedParticle, trap_velocity: float, time: ArrayLik
 def jarzynski_average(work: NormalLaw, temperature: float) -> Array:
     """<e^(-W/T)> of normally distributed work; 1 where the free energy does not change.
 
-    e^(-<W>/T + Var W/(2 T^2))                    docs/theory.md (S11); Jarzynski, PRL 78, 2690 (1997)
+    e^(-<W>/T + Var W/(2 T^2))                    docs/theory.md (159); Jarzynski, PRL 78, 2690 (1997)
 
     >>> float(jarzynski_average(NormalLaw(3.0, 12.0), 2.0))
     1.0
@@ -182,7 +182,7 @@ class SteadyDrag(NamedTuple):
 
 
 def steady_drag(particle: TrappedParticle, trap_velocity: float) -> SteadyDrag:
-    """Lag -u tau and entropy production rate gamma u^2/T of a steadily dragged particle.   docs/theory.md (S11)
+    """Lag -u tau and entropy production rate gamma u^2/T of a steadily dragged particle.   docs/theory.md (159)
 
     >>> steady_drag(TrappedParticle(0.5, 1.0, 2.0), -0.7)
     SteadyDrag(lag=1.4, entropy_production_rate=0.24499999999999997)
@@ -194,7 +194,7 @@ def steady_drag(particle: TrappedParticle, trap_velocity: float) -> SteadyDrag:
 def oscillating_trap_entropy_production_rate(particle: TrappedParticle, amplitude: float, frequency: float) -> float:
     """Mean entropy production rate over a cycle of a trap at a cos(omega t), after the start is forgotten  [k_B/time].
 
-    gamma a^2 omega^2 / [2 T (1 + omega^2 tau^2)]                                                  docs/theory.md (S12)
+    gamma a^2 omega^2 / [2 T (1 + omega^2 tau^2)]                                                  docs/theory.md (160)
 
     A force F0 cos(omega t) in a trap at rest does the same with a = F0/k.
 
@@ -228,7 +228,7 @@ def relaxation(particle: TrappedParticle, start: NormalLaw, time: float) -> Rela
     """Entropy production of a relaxation after a quench, and the bound that optimal transport sets.
 
     int sigma dt = KL(p_0 || eq) - KL(p_t || eq) >= gamma W_2^2 / (T t)
-    docs/theory.md (S13); Aurell, Gawedzki, Mejia-Monasterio, Mohayaee & Muratore-Ginanneschi, J. Stat. Phys. 147, 487 (2012)
+    docs/theory.md (161); Aurell, Gawedzki, Mejia-Monasterio, Mohayaee & Muratore-Ginanneschi, J. Stat. Phys. 147, 487 (2012)
 
     Parameters
     ----------

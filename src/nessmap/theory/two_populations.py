@@ -33,7 +33,7 @@ def homogeneous_states(
 ) -> Array:
     """States (n_state, 2) of two populations at rest, by ascending activity of the first  [u].
 
-    u_X = sum_Y w_XY f_Y(u_Y) + I_X, by Newton's method with shortened steps                docs/theory.md (79)
+    u_X = sum_Y w_XY f_Y(u_Y) + I_X, by Newton's method with shortened steps                docs/theory.md (107), (79)
 
     From 16 x 16 starts: of each population nine across what the two can drive it to, seven about its threshold. A state is
     missed only if none of them leads to it.

@@ -34,7 +34,7 @@ def long_time_current(drift_matrix: ArrayLike, diffusion: ArrayLike, weight: Arr
     """Mean and variance of a current int (M x)^T o dx over a long time, each per unit time.
 
     mean -tr(M_a^T Q),  variance 2 tr[(2 Y + M_a)^T D (2 Y + M_a) S],  A^T Y + Y A = -sym(M_a^T A)
-    docs/theory.md (S41); Gingrich, Horowitz, Perunov & England, PRL 116, 120601 (2016)
+    docs/theory.md (189); Gingrich, Horowitz, Perunov & England, PRL 116, 120601 (2016)
 
     M_a is the antisymmetric part of M; the symmetric part is an exact differential and drops out.
 
@@ -83,7 +83,7 @@ def short_time_current(drift_matrix: ArrayLike, diffusion: ArrayLike, weight: Ar
     """Mean and variance of the current (M (x + x')/2)^T (x' - x) of one stationary step, divided by dt; exact.
 
     The bound of a current with M = D^-1 V, V x the current velocity, tends to the entropy production rate as dt -> 0
-    docs/theory.md (S42); Otsubo, Ito, Dechant & Sagawa, PRE 101, 062106 (2020)
+    docs/theory.md (190); Otsubo, Ito, Dechant & Sagawa, PRE 101, 062106 (2020)
 
     Parameters
     ----------
@@ -105,7 +105,7 @@ def short_time_current(drift_matrix: ArrayLike, diffusion: ArrayLike, weight: Ar
 def short_time_bound(drift_matrix: ArrayLike, diffusion: ArrayLike, dt: float) -> float:
     """Largest bound that any current linear in the midpoint sets on the entropy production rate  [k_B/time].
 
-    (2/dt) mu^T C^-1 mu over the n^2 currents u_i d_j,  C_(ij)(kl) = U_ik V_jl + W_li W_jk          docs/theory.md (S43)
+    (2/dt) mu^T C^-1 mu over the n^2 currents u_i d_j,  C_(ij)(kl) = U_ik V_jl + W_li W_jk          docs/theory.md (191)
 
     What the variational estimator from short steps converges to with much data; the entropy production rate for dt -> 0,
     less by O(dt). O(n^6).
