@@ -4,7 +4,7 @@
 
 Prints updates (steps x sites x lanes) per second and, per peer, the median and range over rounds of the ratio of process CPU
 times. All take the same Heun step of the same field with the same dt, lanes, white noise and float64; ours also with entropy
-production and moments, which the peers do not compute. Ours runs 128 lanes, as sweeps do; the peers take their better of 48 and 128.
+production and moments, which the peers do not compute. Ours runs 128 lanes, as sweeps do; the peers 48 and 128.
 """
 
 from __future__ import annotations

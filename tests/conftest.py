@@ -115,9 +115,9 @@ def serially() -> Iterator[Map]:
         yield run
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def two_workers() -> Iterator[Map]:
-    """One Dask cluster for all tests: it takes seconds to start."""
+    """One Dask cluster per file: it takes seconds to start, and an eighth of a core while it is idle."""
     with local(2) as run:
         yield run
 

@@ -146,7 +146,9 @@ def test_merge_keys_of_yaml_work(tmp_path):
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "workflow" / "sweeps").glob("*.yaml")), ids=lambda path: path.stem)
-@pytest.mark.parametrize("small", [False, True], ids=["full", "small"])
+@pytest.mark.parametrize(
+    "small", [pytest.param(False, id="full", marks=pytest.mark.slow), pytest.param(True, id="small")]
+)
 def test_the_shipped_sweeps_are_valid(path, small):
     assert Sweep(path, small).points
 
@@ -291,7 +293,9 @@ def test_a_workflow_without_sweeps_is_a_mistake(tmp_path, monkeypatch):
         plans({}, "results")
 
 
-@pytest.mark.parametrize("name", ["an unknown setting", "a kernel narrower than the site spacing"])
+@pytest.mark.parametrize(
+    "name", [pytest.param("an unknown setting", marks=pytest.mark.slow), "a kernel narrower than the site spacing"]
+)
 def test_snakemake_says_a_mistake_and_makes_no_folder(name, tmp_path, sweep_file):
     sections, message = MISTAKES[name]
     copied_workflow(tmp_path, sweep_file(**sections))

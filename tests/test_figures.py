@@ -38,7 +38,22 @@ def field() -> xr.Dataset:
     return common_sweep()
 
 
-@pytest.mark.parametrize("name", CASES)
+# of the same layout as a case that stays quick
+VARIANTS = (
+    "map, categories across",
+    "map, one row",
+    "map, own dimension across",
+    "map, two by two",
+    "cut, categories",
+    "terms, facets",
+    "terms, long names",
+    "terms, theory lines",
+)
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow if name in VARIANTS else ()) for name in CASES]
+)
 def test_texts_do_not_overlap_and_stay_on_the_page(name: str, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING):
         figure = case(name)
@@ -50,10 +65,10 @@ def test_texts_do_not_overlap_and_stay_on_the_page(name: str, caplog: pytest.Log
     ("kind", "options"),
     [
         ("phase_diagram", MAP),
-        ("phase_diagram", SPECTRUM),
+        pytest.param("phase_diagram", SPECTRUM, marks=pytest.mark.slow),
         ("calibration", {"variables": [EPR]}),
         ("collapse", COLLAPSE),
-        ("terms", TERMS),
+        pytest.param("terms", TERMS, marks=pytest.mark.slow),
         ("refinement", REFINEMENT),
     ],
     ids=["map", "map, own dimensions", "calibration", "collapse", "terms", "refinement"],

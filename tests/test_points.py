@@ -260,7 +260,7 @@ points.PointLog(Path(sys.argv[1])).write(MODEL, [record()])
 """
 
 
-@pytest.mark.parametrize("name", ["SIGTERM", "SIGKILL"])
+@pytest.mark.parametrize("name", [pytest.param("SIGTERM", marks=pytest.mark.slow), "SIGKILL"])
 def test_a_writer_that_is_stopped_leaves_no_half_segment(tmp_path, name):
     command = [sys.executable, "-c", WRITER, str(tmp_path), str(Path(__file__).parent)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:

@@ -55,6 +55,7 @@ def test_two_dask_workers_give_the_bits_of_one_process(sweep_file, run_sweep, tw
     assert (outcome.report.computed, outcome.report.failed, outcome.digest) == (ALL_UNITS, 0, fresh().digest)
 
 
+@pytest.mark.slow
 def test_one_dask_worker_gives_the_bits_of_one_process(sweep_file, run_sweep, fresh):
     with local(1) as run:
         assert run_sweep(sweep_file(), run).digest == fresh().digest

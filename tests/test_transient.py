@@ -156,7 +156,7 @@ def test_a_transient_does_depend_on_the_strength_of_the_noise():
 # --- few lanes
 
 
-@pytest.mark.parametrize("n_lane", [32, 64])
+@pytest.mark.parametrize("n_lane", [32, pytest.param(64, marks=pytest.mark.slow)])
 def test_few_lanes_are_unbiased_on_the_ring(n_lane):
     """A covariance of 8 modes from 32 lanes: the plug-in rate of h is off by many errors, the corrected one by at most four."""
     names = observed(RING, "transient", ("relaxing_moments",))

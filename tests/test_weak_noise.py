@@ -199,7 +199,7 @@ def test_white_noise_makes_the_rate_grow_with_the_number_of_sites_and_correlated
     assert abs(steps[1]) < 0.02 * rates[256, 0.5]
 
 
-@pytest.mark.parametrize("seed", [0, 1, 2])
+@pytest.mark.parametrize("seed", [0, 1, pytest.param(2, marks=pytest.mark.slow)])
 def test_the_fokker_planck_equation_tends_to_the_law_as_the_noise_vanishes(seed):
     reversible = seed == 0
     drift, second, third, diffusion = random_system(seed, 2, reversible)
