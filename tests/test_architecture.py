@@ -38,8 +38,9 @@ MAY_IMPORT = {
     "points": "__init__ identity model simulate",
     "shard": "executors identity model models points protocols simulate statistics sweep",
     "assembly": "model points simulate statistics sweep",
-    "phase_diagram": "__init__ executors identity model models observables protocols simulate statistics sweep",
-    "inspect_sweep": "config model phase_diagram points shard simulate statistics sweep",
+    "evaluate": "model models observables statistics",
+    "phase_diagram": "__init__ evaluate executors identity model models observables protocols simulate statistics sweep",
+    "inspect_sweep": "config evaluate model phase_diagram points shard simulate statistics sweep",
     "workflow": "config executors identity sweep",
     "__main__": "__init__ assembly config executors figures inspect_sweep model phase_diagram points shard sweep",
 }

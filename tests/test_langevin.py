@@ -11,6 +11,7 @@ from nessmap.models.langevin import LangevinModel
 from nessmap.models.linear_langevin import LinearLangevin
 from nessmap.observables import OBSERVABLES
 from nessmap.simulate import Status, Unit, simulate
+from nessmap.statistics import STATISTICS
 from nessmap.theory.fokker_planck import PlanarSystem, entropy_production_rate, settled_box
 from sampling import estimates, group_means, trajectory
 
@@ -161,3 +162,28 @@ def test_a_model_without_a_fixed_point_is_a_status_and_no_number(monkeypatch):
     records = simulate(unit)
     assert {record.status for record in records} == {Status.unstable}
     assert "no fixed point" in records[0].message
+
+
+@dataclasses.dataclass(frozen=True)
+class Volts(Swirl):
+    """The same in units a million times smaller, with the default scale."""
+
+    name = "volts"
+
+    def drift(self, x, t):
+        return 1e-6 * super().drift(1e6 * np.asarray(x), t)
+
+    def diffusion(self, x, t):
+        return 1e-12 * super().diffusion(x, t)
+
+
+def test_the_units_of_the_state_do_not_matter():
+    here, small = (measured(model, (RATE, PATH), duration=10.0) for model in (Swirl(), Volts()))
+    for name in (RATE, PATH):
+        np.testing.assert_allclose(here[name], small[name], rtol=1e-5)
+
+
+def test_a_run_that_ends_within_a_segment_is_averaged_over_whole_ones():
+    for name in ("path_entropy", "twin_entropy"):
+        statistic = STATISTICS[name]
+        assert statistic.n_term(Run(0.1, 1000 + statistic.segment // 2)) == statistic.n_term(Run(0.1, 1000))

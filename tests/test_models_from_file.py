@@ -8,8 +8,9 @@ import yaml
 
 from nessmap.config import ConfigError
 from nessmap.executors import serial
-from nessmap.models.from_file import code_digest
+from nessmap.models.from_file import _loaded, code_digest
 from nessmap.observables import OBSERVABLES
+from nessmap.shard import VersionError, missing_work, run_batch
 from nessmap.sweep import Sweep
 from nessmap.workflow import plans
 
@@ -112,3 +113,60 @@ def test_what_is_wrong_with_it_is_said_before_any_work(own_sweep, edit, model, m
     with pytest.raises(ConfigError, match="model = ") as raised:
         Sweep(own_sweep(edit, model=model))
     assert message in str(raised.value)
+
+
+def with_helper(folder, factor):
+    (folder / "helper.py").write_text(f"FACTOR = {factor}\n")
+
+
+def test_what_it_imports_from_beside_it_is_part_of_its_code(own_sweep, tmp_path):
+    def edit(text):
+        return text.replace("import numpy as np", "import numpy as np\nimport helper").replace(
+            "0.8 * w", "helper.FACTOR * w"
+        )
+
+    with_helper(tmp_path, 0.8)
+    first = [point.key for point in Sweep(own_sweep(edit)).points]
+    with_helper(tmp_path, 0.9)
+    _loaded.cache_clear()  # as in a new process
+    assert not set(first) & {point.key for point in Sweep(own_sweep(edit)).points}
+
+
+def test_two_classes_of_a_file_share_no_points(own_sweep):
+    def edit(text):
+        return text + "\n\n@dataclasses.dataclass(frozen=True)\nclass Other(FitzHughNagumo):\n    pass\n"
+
+    first, other = (
+        {point.key for point in Sweep(own_sweep(edit, model=f"fitzhugh_nagumo.py:{name}")).points}
+        for name in ("FitzHughNagumo", "Other")
+    )
+    assert not first & other
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("return np.stack([v", "x += 1\n        return np.stack([v", "writes into the state"),
+        ("- w + self.drive", "- w + self.drive * t", "depends on the time"),
+        ("* np.eye(2)", "* np.eye(2) * (1 + x[0] ** 2)", "set local_noise = True"),
+        ("return np.stack([v", "return np.stack([v, v", "expected the same shape"),
+    ],
+    ids=["writes", "clock", "noise", "shape"],
+)
+def test_a_drift_that_no_simulation_could_follow_fails_with_the_reason(own_sweep, tmp_path, old, new, message):
+    from conftest import simulated
+
+    sweep = Sweep(own_sweep(lambda text: text.replace(old, new), observables=["site_variance"], figures={}))
+    with serial(1) as run:
+        report = simulated(sweep, tmp_path, run)
+    assert "failed" in report.statuses.values()  # without a drive nothing depends on the clock
+    assert message in report.failures[0]
+
+
+def test_code_that_changes_while_a_sweep_runs_is_noticed_and_stores_nothing(own_sweep, tmp_path):
+    sweep = Sweep(own_sweep())
+    work, _ = missing_work(sweep.points, {}, False)
+    own_sweep(lambda text: text.replace("0.8 * w", "0.9 * w"))
+    with pytest.raises(VersionError, match="its code changed"):
+        run_batch(tmp_path / "points", work)
+    assert not list(tmp_path.glob("points/**/*.zip"))

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
+from nessmap.evaluate import evaluate_points, evaluate_theory
 from nessmap.model import Run
 from nessmap.observables import OBSERVABLES
-from nessmap.phase_diagram import FLAGS, evaluate_points, evaluate_theory, line_values
+from nessmap.phase_diagram import FLAGS, line_values
 from nessmap.statistics import N_GROUP, STATISTICS
 
 RUN = Run(0.05, 1000, 128)

@@ -84,7 +84,7 @@ CASES = {
 }
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")  # a process that is handed the file in pieces would compute a module's anew for each
 def measured():
     """Estimates and expectations of every case, computed once."""
     results = {}

@@ -140,7 +140,9 @@ def find_point(sweep: Sweep, words: Sequence[str]) -> Point:
         if not equals or name not in names:
             raise ConfigError(f"{word}: expected NAME=VALUE with a swept parameter{nearest(name, names)}")
         try:
-            asked[name] = sweep.declared[name].coerce(text if sweep.declared[name].choices else float(text))
+            asked[name] = sweep.declared[name].coerce(
+                text if isinstance(sweep.declared[name].default, str) else float(text)
+            )
         except (ValueError, ParameterError):
             raise ConfigError(f"{word}: expected {sweep.declared[name].expectation}") from None
     absent = [name for name in names if name not in asked]
@@ -163,7 +165,7 @@ def _nearest_value(grid: Sequence[Any], value: Any) -> Any:
 
 def show_point(sweep: Sweep, words: Sequence[str], results: Path, check: bool) -> int:
     """Compute one point in this process and print its numbers; with check, compare its records with the stored ones."""
-    from nessmap.phase_diagram import evaluate_points
+    from nessmap.evaluate import evaluate_points
 
     point = find_point(sweep, words)
     records = [record for unit in point.units for record in simulate(unit)]

@@ -308,6 +308,9 @@ class Model(ABC):
     def diffusion(self, x: Array, t: float) -> Array:
         """D [x^2 / time], (n_dim, n_dim)."""
 
+    def probe(self) -> None:
+        """Raise ValueError where the model's own code does what no simulation could follow; asked before a run."""
+
     def stepper(self, dt: float) -> Stepper:
         """How a kernel advances the model by steps dt."""
         raise TypeError(f"{self.name} has no stepper")

@@ -8,10 +8,8 @@ import json
 import platform
 import subprocess
 import sys
-import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -21,14 +19,14 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from nessmap import __version__, identity
+from nessmap.evaluate import Values, evaluate_points, evaluate_theory
 from nessmap.executors import Map
-from nessmap.model import Array, Model, ParameterError, Run
-from nessmap.models import model_class
+from nessmap.model import Array
+from nessmap.models.homogeneous_field import HomogeneousField
 from nessmap.models.langevin import LangevinModel
 from nessmap.observables import OBSERVABLES, Observable
 from nessmap.protocols import PROTOCOLS
 from nessmap.simulate import Status
-from nessmap.statistics.jackknife import jackknife
 from nessmap.sweep import Sweep
 
 CONVENTIONS = "nessmap-1 (after CF)"
@@ -46,10 +44,13 @@ _SMALL_PARAMETER = {
     "long_name": "small parameter of the linear response",
     "comment": "what the linear drift leaves out, over the linear drift; root mean squares under the linear law",
 }
+_STATES = {
+    "units": "1",
+    "long_name": "number of homogeneous states",
+    "comment": "theory is about the lowest one; where there are more, noise may carry the field from one to another",
+}
 _PARTS = ("", "_standard_error", "_theory", "_expected", "_z")
 _NOT_COMPARED = ("wall_time",)  # left out of the content digest
-
-Values = dict[str, Array]
 
 
 def aggregate(sweep: Sweep, points: xr.Dataset, run: Map) -> xr.Dataset:
@@ -73,6 +74,9 @@ def aggregate(sweep: Sweep, points: xr.Dataset, run: Map) -> xr.Dataset:
     if issubclass(sweep.model_class, LangevinModel):
         column = np.array([values["small_parameter"] for values in evaluated])
         dataset["small_parameter"] = xr.Variable(dims, column.reshape(sweep.shape), _SMALL_PARAMETER)
+    if issubclass(sweep.model_class, HomogeneousField):
+        column = np.array([values["n_homogeneous_state"] for values in evaluated])
+        dataset["n_homogeneous_state"] = xr.Variable(dims, column.reshape(sweep.shape), _STATES)
     for observable in sweep.observables:
         _add_observable(dataset, sweep, dims, observable.name, evaluated)
     _add_theory_lines(dataset, sweep, dims, run)
@@ -115,61 +119,6 @@ def _in_order(run: Map, function: Any, tasks: Sequence[tuple[Any, ...]]) -> list
             raise result
         results[task[-1]] = result
     return [value for number in range(len(tasks)) for value in results[number]]
-
-
-def evaluate_points(
-    model: str,
-    parameters: Sequence[Mapping[str, Any]],
-    run: Run,
-    observables: Sequence[str],
-    means: Sequence[Mapping[str, Array] | None],
-    number: int = 0,
-) -> list[Values]:
-    """Per point: leading rate, theory, expectation, and value with error where there are means. Runs on workers."""
-    return [_evaluate(model_class(model)(**p), run, observables, m) for p, m in zip(parameters, means, strict=True)]
-
-
-def _evaluate(model: Model, run: Run, observables: Sequence[str], means: Mapping[str, Array] | None) -> Values:
-    stability = model.stability()
-    values: dict[str, Any] = {
-        "leading_rate": stability.leading_rate,
-        "leading_kind": stability.kind,
-        "leading_wavenumber": stability.wavenumber,
-    }
-    stable = stability.leading_rate < 0
-    predictions = _or_said(partial(model.theory, observables), model, "theory") or {} if stable else {}
-    if isinstance(model, LangevinModel):
-        small = _or_said(lambda: model.small_parameter, model, "small_parameter") if stable else None
-        values["small_parameter"] = np.nan if small is None else small
-    for name in observables:
-        observable = OBSERVABLES[name]
-        for dimension, coordinate in zip(observable.dimensions, observable.coordinates(model, run), strict=True):
-            values[f"{name}:{dimension}"] = coordinate
-        theory = _or_said(partial(observable.theory, model, run, predictions), model, name) if stable else None
-        if theory is not None:
-            values[f"{name}_theory"] = np.asarray(theory.value)
-        expected = _or_said(partial(observable.expected, model, run, predictions), model, name) if stable else None
-        if expected is not None:
-            values[f"{name}_expected"] = np.asarray(expected.value)
-            values[f"{name}:kind"] = expected.kind
-            values[f"{name}:approximation"] = "" if expected.kind == "exact" else expected.source.split(";")[0]
-        if means is not None:
-            needed = {need: means[need][~np.isnan(means[need][:, 0])] for need in observable.needs_for(type(model))}
-            plug_in = partial(observable.value, model, run)
-            estimate = _or_said(partial(jackknife, plug_in, needed), model, name)
-            if estimate is not None:
-                values[name], values[f"{name}_standard_error"] = estimate
-    return values
-
-
-def _or_said(function: Callable[[], Any], model: Model, what: str) -> Any:
-    """The function's value; None, and a warning, where it has none: one odd point must not cost the others."""
-    try:
-        return function()
-    except Exception as error:
-        reason = f"{type(error).__name__}: {error}"
-        warnings.warn(f"{what} has no value for {model}: {reason}", RuntimeWarning, stacklevel=2)
-        return None
 
 
 def _statuses(sweep: Sweep, points: xr.Dataset, evaluated: Sequence[Values]) -> Array:
@@ -316,28 +265,6 @@ def _add_theory_lines(dataset: xr.Dataset, sweep: Sweep, dims: tuple[str, ...], 
             label = f"leading_rate_line_{dimension.name}" if column == 0 else f"{name}_theory_line_{dimension.name}"
             attributes = {"units": "1 / time"} if column == 0 else {"units": OBSERVABLES[name].units}
             dataset[label] = xr.Variable(line_dims, rows[:, column].reshape(shape), attributes)
-
-
-def evaluate_theory(
-    model: str, run: Run, parameters: Sequence[Mapping[str, Any]], observables: Sequence[str], number: int = 0
-) -> list[list[float]]:
-    """Per point: leading rate and theory of each observable, NaN where unstable or outside the domain. Runs on workers."""
-    rows = []
-    for point in parameters:
-        row = [float("nan")] * (1 + len(observables))
-        try:
-            built = model_class(model)(**point)
-        except ParameterError:  # between two valid grid values there may be invalid ones
-            rows.append(row)
-            continue
-        row[0] = built.stability().leading_rate
-        if row[0] < 0:
-            predictions = _or_said(partial(built.theory, observables), built, "theory") or {}
-            for column, name in enumerate(observables, start=1):
-                theory = _or_said(partial(OBSERVABLES[name].theory, built, run, predictions), built, name)
-                row[column] = float(theory.value) if theory is not None else float("nan")
-        rows.append(row)
-    return rows
 
 
 def content_digest(dataset: xr.Dataset) -> str:

@@ -41,6 +41,7 @@ class Work(NamedTuple):
     unit: Unit  # wants the missing statistics only
     restart: tuple[Entry, ...]
     known_end: str
+    path: str = ""  # what the unit's path was when the work was planned
 
     @property
     def seconds(self) -> float:
@@ -112,8 +113,8 @@ def _work(unit: Unit, missing: Sequence[identity.RecordName], stored: Sequence[E
         at_step = [entry for entry in ok if entry.name.n_step == n_step]
         shorter = tuple(entry for entry in at_step if (entry.name.statistic, entry.name.version) in needed)
         if len(shorter) == len(needed):
-            return Work(lacking, shorter, known_end)
-    return Work(lacking, (), known_end)
+            return Work(lacking, shorter, known_end, missing[0].path)
+    return Work(lacking, (), known_end, missing[0].path)
 
 
 def batches(work: Sequence[Work]) -> list[list[Work]]:
@@ -139,6 +140,11 @@ def run_batch(folder: Path, batch: Sequence[Work]) -> Receipt:
         stored = {entry.name.key: array for entry, array in point_log.read(e for work in batch for e in work.restart)}
         for work in batch:
             made = simulate(work.unit, _restart(work.restart, stored))
+            if work.path and made[0].name.path != work.path:
+                raise VersionError(
+                    f"{model_class(work.unit.model).name}: its code changed while the sweep ran; nothing of this batch was "
+                    "stored; run the same command again"
+                )
             if work.known_end and made[0].end and made[0].end != work.known_end:
                 raise VersionError(_changed(work.unit))
             records += made

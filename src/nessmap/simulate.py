@@ -109,11 +109,11 @@ def simulate(unit: Unit, restart: Restart | None = None) -> list[Record]:
         return [Record(name, status, None, "", time.perf_counter() - began, message) for name in names]
 
     try:
+        model.probe()
         stability = model.stability()
         if not stability.leading_rate < 0:
-            return without_data(
-                Status.unstable, f"{stability.kind} instability, leading rate {stability.leading_rate:.6g}"
-            )
+            known = f"{stability.kind} instability, leading rate {stability.leading_rate:.6g}"
+            return without_data(Status.unstable, stability.kind if np.isnan(stability.leading_rate) else known)
         _compile(unit, model)
         began = time.perf_counter()
         status, arrays, end = _run(unit, model, restart, began)

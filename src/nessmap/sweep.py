@@ -357,8 +357,14 @@ def undefined(observable: Observable[Any], points: Sequence[Point]) -> list[str]
     """Why an observable has no value, for the points where it has none."""
     if type(observable).why_undefined is Observable.why_undefined:
         return []
-    found = (observable.why_undefined(point.model, point.units[0].run) for point in points)
-    return [reason for reason in found if reason]
+    return [reason for point in points if (reason := _why(observable, point))]
+
+
+def _why(observable: Observable[Any], point: Point) -> str:
+    try:
+        return observable.why_undefined(point.model, point.units[0].run)
+    except Exception as error:  # a user's model may fail in any way; the point says so when it is run
+        return f"{type(error).__name__}: {error}"
 
 
 @lru_cache

@@ -21,6 +21,7 @@ from nessmap.executors import EXECUTORS
 NESSMAP = f"{shlex.quote(sys.executable)} -m nessmap"
 _KNOWN = ("executor", "results", "small", "sweeps")
 _NOT_IN_PRODUCT = {"timeout", "max_failed_fraction", "keep_state"}  # settings of a run that change no number
+_NAMES_A_FILE = re.compile(rb"[.]py\b|transfer\W+[\w.]+:\w")
 _TRUE = {"true": True, "false": False}
 
 
@@ -80,9 +81,11 @@ def workflow_plan(path: Path, small: bool, cache: Path) -> dict[str, Any]:
     """What Snakemake must know of a sweep: digests of what shards, products and figures depend on."""
     text = path.read_bytes() if path.is_file() else b""  # Sweep says what is wrong with a file that is not there
     identity = hashlib.blake2b(
-        b"\0".join([text, str((path, small)).encode(), source_digest().encode(), _model_of(path, text)]), digest_size=16
+        b"\0".join([text, str((path, small)).encode(), source_digest().encode()]), digest_size=16
     )
     kept = cache / f"{identity.hexdigest()}.json"
+    if _NAMES_A_FILE.search(text):  # a program of the user's, which may have changed
+        return _expanded(path, small)
     try:
         return dict(json.loads(kept.read_text()))
     except (OSError, ValueError):
@@ -95,13 +98,6 @@ def workflow_plan(path: Path, small: bool, cache: Path) -> dict[str, Any]:
     except OSError as error:
         raise WorkflowConfigError(f"{cache}: cannot be written ({error.strerror}); choose --config results=") from None
     return plan
-
-
-def _model_of(path: Path, text: bytes) -> bytes:
-    """The file of a user's own model, if the sweep file names one."""
-    named = re.search(rb"^model:\s*['\"]?([^\s'\"]+[.]py):", text, re.MULTILINE)
-    file = path.parent / named[1].decode() if named else Path()
-    return file.read_bytes() if file.is_file() else b""  # Sweep says what is wrong with a file that is not there
 
 
 def _expanded(path: Path, small: bool) -> dict[str, Any]:
@@ -121,7 +117,7 @@ def _expanded(path: Path, small: bool) -> dict[str, Any]:
         raise WorkflowConfigError(str(error)) from None
     # the statistics' layout is part of the records' versions; what turns them into numbers is code, so code is in the digest
     points = digest([shards, [point.key for point in sweep.points], source_digest("assembly.py")])
-    physics = ("theory", "models", "observables", "statistics", "model.py", "phase_diagram.py")
+    physics = ("theory", "models", "observables", "statistics", "model.py", "evaluate.py", "phase_diagram.py")
     shown = sweep.settings.model_dump(exclude={"figures": True, "small": True, "run": _NOT_IN_PRODUCT})
     product = digest([points, shown, source_digest(*physics)])
     figures = {

@@ -63,6 +63,11 @@ class HomogeneousField(NeuralField):
         return np.full(self.n_field, float(self._states[0]))
 
     @property
+    def n_state(self) -> int:
+        """How many homogeneous states there are; theory is about the lowest."""
+        return len(self._states)
+
+    @property
     def curvature(self) -> float:
         """f''(u_0) [1/u^2]."""
         return float(self._of(self.function.curvature, self.fixed_point)[0])

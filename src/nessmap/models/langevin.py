@@ -84,12 +84,45 @@ class LangevinModel(MomentModel):
     @property
     def work_per_coordinate(self) -> float:
         """Steps in numpy, and entropies that cost a drift per coordinate."""
-        return 40.0 + 4.0 * self.n_dim
+        return 140.0 + 14.0 * self.n_dim
 
     @property
     def guess(self) -> Array:
         """Where the search for a fixed point begins (n_field,) [x]."""
         return np.zeros(self.n_field)
+
+    def check(self) -> None:
+        super().check()
+        if self.interpretation not in INTERPRETATIONS:
+            raise self.error("interpretation", "one of " + ", ".join(INTERPRETATIONS), "change it")
+
+    def probe(self) -> None:
+        """Raise ValueError where drift or diffusion is not what a simulation takes it for: kept to what the contract says."""
+        shape = (self.n_field, 3)
+        apart = self.scale * np.linspace(-0.3, 0.4, self.n_field * 3).reshape(shape)
+        states = self.guess[:, None] + apart
+        given = states.copy()
+        forces = [np.asarray(self.drift(given, t)) for t in (0.0, 1.0)]
+        if not np.array_equal(given, states):
+            raise ValueError("drift: writes into the state that it is given; return a new array")
+        if forces[0].shape != shape:
+            raise ValueError(f"drift: maps shape {shape} to {forces[0].shape}, expected the same shape")
+        if not np.array_equal(forces[0], forces[1], equal_nan=True):
+            raise ValueError(
+                "drift: depends on the time, expected a drift of the state alone: a stationary run has no clock"
+            )
+        if not self.local_noise:
+            noises = [np.asarray(self.diffusion(states[:, k], t)) for k, t in ((0, 0.0), (1, 0.0), (0, 1.0))]
+            if not all(np.array_equal(noises[0], other) for other in noises[1:]):
+                raise ValueError("diffusion: depends on state or time, expected a constant D; set local_noise = True")
+            return
+        shifted = states.copy()
+        shifted[0] += 0.1 * self.scale
+        before, after = (np.asarray(self.diffusion(x, 0.0)) for x in (states, shifted))
+        if before.shape != shape:
+            raise ValueError(f"diffusion: shape {before.shape}, expected {shape}: a strength for each coordinate")
+        if not np.array_equal(before[1:], after[1:]):
+            raise ValueError("diffusion: D_i depends on another coordinate than x_i, expected local noise")
 
     # --- linear response
 
@@ -121,8 +154,8 @@ class LangevinModel(MomentModel):
     def stability(self) -> Stability:
         try:
             return self.linearised.stability()
-        except ValueError:  # its message is simulate's to say: a status has no room for it
-            return Stability(float("nan"), "no fixed point: no", float("nan"))
+        except linear_response.NoFixedPointError:
+            return Stability(float("nan"), "no fixed point found; set guess or scale", float("nan"))
 
     @property
     def small_parameter(self) -> float:
@@ -174,7 +207,7 @@ class LangevinModel(MomentModel):
 
     def _slope_of_noise(self, x: Array) -> Array:
         """D_i'(x_i) (n_dim, ...) of local noise [x/time]."""
-        step = _FIVE_POINTS * self.scale
+        step = _FIVE_POINTS * min(self.scale, 4 * float(np.sqrt(np.trace(self.site_covariance) / self.n_field)))
         near = self.diffusion(x + step, 0.0) - self.diffusion(x - step, 0.0)
         far = self.diffusion(x + 2 * step, 0.0) - self.diffusion(x - 2 * step, 0.0)
         return np.asarray((8 * near - far) / (12 * step))
@@ -268,7 +301,9 @@ class LangevinModel(MomentModel):
             strengths = np.ones_like(state)
             directions = noise_factor(self.sided_system()[1])
         rate = (self.force(state) * drift).sum(axis=0)
-        step = _TWO_POINTS * self.scale / np.abs(directions).max()
+        # in any units: no farther than the state itself strays
+        reach = min(self.scale, float(np.sqrt(np.trace(self.site_covariance) / self.n_field)))
+        step = _TWO_POINTS * reach / np.abs(directions).max()
         for k, direction in enumerate(directions.T):
             shift = step * direction.reshape(-1, *(1,) * (state.ndim - 1))
             change = self.force(state + shift) - self.force(state - shift)

@@ -56,6 +56,9 @@ class NeuralField(LangevinModel):
         except ValueError as error:
             raise self.error("transfer", "a transfer function", str(error)) from None
 
+    def probe(self) -> None:
+        """The drift of a field is known to be one."""
+
     # --- what a subclass gives
 
     @property

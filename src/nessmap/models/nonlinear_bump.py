@@ -163,7 +163,7 @@ class NonlinearBump(BumpField, NeuralField):
 
     def stability(self) -> Stability:
         if self._bump is None:
-            return Stability(float("nan"), "no bump: no", float("nan"))
+            return Stability(float("nan"), "no bump", float("nan"))
         rate = self.neutral.next_rate if self.is_free else max(self._bump.shape_rate, self._bump.shift_rate)
         return Stability(rate, "real", float("nan"))
 

@@ -18,6 +18,7 @@ from nessmap.observables.entropy_production import AlongPaths, shifted
 from nessmap.observables.observable import Observable
 from nessmap.statistics.path_entropy import TwinEntropy
 
+_ROUNDING = 1e-12
 NO_TWIN = "control_variate = none: no linear field is simulated beside it; set control_variate: linear"
 
 
@@ -119,7 +120,8 @@ class WorkReduction(_Controlled):
         spread, covariance, variance = square - q**2, both - p * q, own - p**2
         with np.errstate(invalid="ignore", divide="ignore"):
             explained = np.where(spread > 0, covariance**2 / (spread * variance), 0.0)
-        return np.asarray(1 / (1 - explained))
+        # a field that is its own twin leaves nothing but rounding
+        return np.asarray(1 / np.maximum(1 - explained, _ROUNDING))
 
 
 class WorkReductionPath(WorkReduction):

@@ -38,7 +38,7 @@ class PathEntropy(Statistic[LangevinModel]):
         sums += by_group(along_path(model, block.x, self.segment))
 
     def n_term(self, run: Run) -> int:
-        return run.n_step
+        return run.n_step // self.segment * self.segment
 
 
 class SiteMoments(Statistic[LangevinModel]):

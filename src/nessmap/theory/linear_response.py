@@ -23,6 +23,10 @@ _NEWTON_STEPS, _SHORTENINGS, _RELAXING_STEPS = 50, 30, 400
 _NOISE_POINTS, _NOISE_ORDER = 24, 4
 
 
+class NoFixedPointError(ValueError):
+    """The search from a guess ended where the drift does not vanish."""
+
+
 class FixedPoint(NamedTuple):
     """Where the drift vanishes, if `converged`; else the best state met, to be used for nothing."""
 
@@ -278,7 +282,7 @@ def linearise(
     """
     found = fixed_point(drift, guess, scale, tolerance)
     if not found.converged:
-        raise ValueError(
+        raise NoFixedPointError(
             f"drift: residual {found.residual:.6g} [x/tau] at the best state, expected a fixed point; start nearer to"
             " one, or lower the scale to the distance over which the drift varies"
         )
