@@ -92,3 +92,10 @@ def trajectory(model, n_step, *, dt=0.05, key=1, n_lane=LANES) -> Block:
     run = PROTOCOLS["stationary"](model, Run(dt, n_step), key, 0, n_lane)
     _, block = run.advance(run.start(), n_step)
     return block
+
+
+def trapezoids(model, x):
+    """Work (n_step, n_lane) of the model's force along x (n_step + 1, n_dim, n_lane), by trapezoids."""
+    along = np.moveaxis(x, 1, 0)[: model.n_field]
+    force = model.force(along)
+    return ((force[:, 1:] + force[:, :-1]) / 2 * np.diff(along, axis=1)).sum(axis=0)

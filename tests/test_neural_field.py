@@ -10,7 +10,7 @@ from nessmap.models.nonlinear_field import NonlinearField
 from nessmap.observables import OBSERVABLES
 from nessmap.statistics import STATISTICS
 from nessmap.theory import discrete_steps
-from sampling import estimates, group_means, trajectory
+from sampling import estimates, group_means, trajectory, trapezoids
 from two_sites import TwoSites
 
 SMALL = {"n_site": 6, "length": 4.0, "kernel_width": 0.8, "shift": 0.4}
@@ -82,10 +82,10 @@ def test_the_kernel_sums_the_entropies_that_the_generic_model_does(shape):
     model = NonlinearField(**SMALL, **shape)
     x = trajectory(model, 10, n_lane=16).x
     force, steps = model.force(np.moveaxis(x, 1, 0)), np.moveaxis(np.diff(x, axis=0), 1, 0)
-    trapezoids = ((force[:, 1:] + force[:, :-1]) / 2 * steps).sum(axis=0)
-    np.testing.assert_allclose(model.path_entropy(x), trapezoids, atol=1e-12)
+    expected = trapezoids(model, x)
+    np.testing.assert_allclose(model.path_entropy(x), expected, atol=1e-12)
     # by Simpson's rule it is the same but for the force's second difference
-    bend = np.abs(trapezoids - LangevinModel.path_entropy(model, x)).max()
+    bend = np.abs(expected - LangevinModel.path_entropy(model, x)).max()
     assert bend <= np.abs(force[:, 1:] - force[:, :-1]).max() * np.abs(steps).sum(axis=0).max() / 3
     generic = LangevinModel.local_entropy_rate(model, x)
     # differences over 2^-13: their remainder of 1e-8 f''', and rounding
