@@ -22,7 +22,16 @@ from sampling import group_means, trajectory
 # --- entropy along paths
 
 
-@pytest.mark.parametrize("shape", SHAPES, ids=NAMES)
+FORMULA = [" " in shape.get("transfer", "") for shape in SHAPES]  # compiled for itself, seconds
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [
+        pytest.param(shape, id=name, marks=pytest.mark.slow if formula else ())
+        for shape, name, formula in zip(SHAPES, NAMES, FORMULA, strict=True)
+    ],
+)
 def test_the_kernel_sums_what_numpy_sums(shape):
     model = MultiplicativeField(**SMALL, **shape)
     x = model.fixed_point[:, None] + 0.5 * np.random.default_rng(1).normal(size=(4, 6, 16))
