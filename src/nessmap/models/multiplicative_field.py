@@ -17,7 +17,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from nessmap.model import Array, Prediction, Stepper, parameter
-from nessmap.models.langevin import INTERPRETATIONS, RATES
+from nessmap.models.langevin import INTERPRETATIONS, RATES, LangevinModel
 from nessmap.models.neural_field import in_kernels
 from nessmap.models.nonlinear_field import NonlinearField
 from nessmap.theory import transfer_functions
@@ -175,6 +175,9 @@ class MultiplicativeField(NonlinearField):
         pushed = np.tensordot(even - np.diag(np.diag(even)), apart, axes=1)
         turned = np.tensordot(odd, apart, axes=1)
         return np.asarray(((1 - ratio ** (1 - self.exponent)) * pushed + turned) / self.diffusion(x, 0.0))
+
+    # a force of its own: each estimator by itself
+    entropy_along_path = LangevinModel.entropy_along_path
 
     def path_entropy(self, x: Array) -> Array:
         out = np.empty((len(x) - 1, x.shape[2]))

@@ -146,10 +146,6 @@ class NeuralField(LangevinModel):
         """A = r (W f'(u*) - 1) (n_field, n_field) [1/time]."""
         return self.rates[:, None] * (self.weights * self.gain - np.eye(self.n_field))
 
-    @cached_property
-    def fixed_point(self) -> Array:
-        return self._response.state
-
     # --- steps
 
     def discretisation(self, dt: float) -> Scheme:
@@ -254,8 +250,6 @@ class NeuralField(LangevinModel):
         return self._along_path(np.concatenate([x, x[-1:]]), len(x), 0, 0)[0]
 
     def entropy_along_path(self, x: Array, every: int) -> tuple[Array, Array, Array]:
-        if type(self).path_entropy is not NeuralField.path_entropy:  # a force of its own
-            return super().entropy_along_path(x, every)
         n_step = len(x) - 1
         return self._along_path(x, n_step // every, n_step, n_step // 2)
 

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from nessmap.model import Array, Prediction, Run, Stability, parameter
 from nessmap.models.bump_field import BumpField
-from nessmap.models.langevin import RATES, Linearised
+from nessmap.models.langevin import RATES, LangevinModel, Linearised
 from nessmap.models.linear import LinearModel
 from nessmap.models.neural_field import NeuralField, in_kernels
 from nessmap.theory import bumps, linear_response, transfer_functions, weak_noise
@@ -233,6 +233,11 @@ class NonlinearBump(BumpField, NeuralField):
             return super().force(x)
         pushed = np.tensordot(self._inverse_noise, self.drift(x, 0.0), axes=1)
         return self._of(self.function.derivative, x) * np.tensordot(self.weights, pushed, axes=1)
+
+    def entropy_along_path(self, x: Array, every: int) -> tuple[Array, Array, Array]:
+        if not self.removes_squared_drift:
+            return super().entropy_along_path(x, every)
+        return LangevinModel.entropy_along_path(self, x, every)
 
     def path_entropy(self, x: Array) -> Array:
         if not self.removes_squared_drift:
