@@ -157,8 +157,8 @@ MISTAKES: dict[str, tuple[dict[str, object], str]] = {
         "to a run; run.dt = 0.05",
     ),
     "an unknown protocol": (
-        {"run": {"kind": "sampler"}},
-        "run.kind = 'sampler', expected 'stationary' or 'transient' (protocol)",
+        {"run": {"kind": "relaxation"}},
+        "run.kind = 'relaxation', expected 'stationary', 'transient', 'tangent', 'sampler' or 'first_passage' (protocol)",
     ),
     "nothing where a section should be": (
         {"axes": None},

@@ -34,7 +34,8 @@ MAY_IMPORT = {
     "simulate": "identity model models protocols statistics",
     "config": "model",
     # figures: the names of drawings only, so that a misspelt figure is said before hours of simulation; they load nothing
-    "sweep": "config figures identity model models observables protocols simulate statistics",
+    "drawings": "config figures model",
+    "sweep": "config drawings identity model models observables protocols simulate statistics",
     "points": "__init__ identity model simulate",
     "shard": "executors identity model models points protocols simulate statistics sweep",
     "assembly": "model points simulate statistics sweep",

@@ -17,10 +17,11 @@ from conftest import copied_workflow, tiny_settings
 from mistakes import MISTAKES, UNREADABLE
 from nessmap.__main__ import main, sweep_of
 from nessmap.config import ConfigError, FigureSettings, SweepSettings, read_settings, settings_schema
+from nessmap.drawings import drawing_options
 from nessmap.figures import FIGURES
 from nessmap.model import ParameterError
 from nessmap.models import MODELS
-from nessmap.sweep import Sweep, drawing_options
+from nessmap.sweep import Sweep
 from nessmap.workflow import WorkflowConfigError, plans
 
 ROOT = Path(__file__).parent.parent

@@ -17,8 +17,8 @@ import xarray as xr
 
 from nessmap.model import Array
 from nessmap.points import Entry, PointLog, outcome
-from nessmap.simulate import RESTART_STATE, Status
-from nessmap.statistics import N_GROUP, STATISTICS
+from nessmap.simulate import RESTART_STATE, Status, group_means
+from nessmap.statistics import N_GROUP
 from nessmap.sweep import Point, Sweep
 
 
@@ -84,18 +84,14 @@ def _require(sweep: Sweep, point_log: PointLog, n_missing: int, n_record: int) -
 def _group_means(
     point: Point, units: Sequence[Sequence[Entry | None]], arrays: Mapping[str, Array]
 ) -> dict[str, Array] | None:
-    """{statistic: (n, 16)} over all lane blocks, summed in lane order; None unless every record is there and ok."""
+    """{statistic: (n, 16)} over all units; None unless every record is there and ok."""
     if any(entry is None or entry.status is not Status.ok for unit in units for entry in unit):
         return None
-    lanes_per_group = sum(unit.n_lane for unit in point.units) / N_GROUP
-    sums: dict[str, Array] = {}
-    for entry in (entry for unit in units for entry in unit if entry is not None):
-        if entry.name.statistic != RESTART_STATE:
-            earlier = sums.get(entry.name.statistic)
-            array = arrays[entry.name.key]
-            sums[entry.name.statistic] = array if earlier is None else earlier + array
-    run = point.units[0].run
-    return {name: total / (STATISTICS[name].n_term(run) * lanes_per_group) for name, total in sums.items()}
+    sums = [
+        {e.name.statistic: arrays[e.name.key] for e in unit if e is not None and e.name.statistic != RESTART_STATE}
+        for unit in units
+    ]
+    return group_means(point.units, sums)
 
 
 def _dataset(

@@ -49,11 +49,16 @@ class StartSettings(_Settings):
 class RunSettings(_Settings):
     """How every point is run."""
 
-    kind: Literal["stationary", "transient"] = Field(default="stationary", description="protocol")
+    kind: Literal["stationary", "transient", "tangent", "sampler", "first_passage"] = Field(
+        default="stationary", description="protocol"
+    )
     start: StartSettings = Field(default_factory=StartSettings, description="where a transient begins")
     dt: float = Field(default=0.05, gt=0, description="time step [time]")
     duration: float = Field(default=100.0, gt=0, description="simulated time per lane [time]")
     n_replica: int = Field(default=128, ge=GROUPS, multiple_of=GROUPS, description="lanes per point")
+    n_disorder: int | None = Field(
+        default=None, ge=GROUPS, multiple_of=GROUPS, description="realisations of the disorder, of n_replica lanes each"
+    )
     seed: int = Field(default=0, ge=0, description="root seed")
     timeout: float | None = Field(default=None, gt=0, description="seconds before a unit of a point is given up")
     keep_state: bool = Field(default=True, description="store end states, so that longer runs go on from them")

@@ -38,7 +38,7 @@ def _evaluate(model: Model, run: Run, observables: Sequence[str], means: Mapping
         "leading_kind": stability.kind,
         "leading_wavenumber": stability.wavenumber,
     }
-    stable = stability.leading_rate < 0
+    stable = model.is_stationary(stability)
     predictions = _or_said(partial(model.theory, observables), model, "theory") or {} if stable else {}
     if isinstance(model, LangevinModel):
         small = _or_said(lambda: model.small_parameter, model, "small_parameter") if stable else None
@@ -89,7 +89,7 @@ def evaluate_theory(
             continue
         stability = _or_said(built.stability, built, "stability")
         row[0] = stability.leading_rate if stability else float("nan")
-        if row[0] < 0:
+        if stability and built.is_stationary(stability):
             predictions = _or_said(partial(built.theory, observables), built, "theory") or {}
             for column, name in enumerate(observables, start=1):
                 theory = _or_said(partial(OBSERVABLES[name].theory, built, run, predictions), built, name)

@@ -14,8 +14,8 @@ from nessmap.config import ConfigError, nearest, read_settings
 from nessmap.model import Array, ParameterError
 from nessmap.points import Entry, PointLog, outcome, worst
 from nessmap.shard import missing_work
-from nessmap.simulate import RESTART_STATE, Status, Unit, simulate
-from nessmap.statistics import N_GROUP, STATISTICS
+from nessmap.simulate import RESTART_STATE, Status, Unit, group_means, simulate
+from nessmap.statistics import STATISTICS
 from nessmap.sweep import SMALL_SUFFIX, Point, Sweep, undefined
 
 
@@ -168,16 +168,15 @@ def show_point(sweep: Sweep, words: Sequence[str], results: Path, check: bool) -
     from nessmap.evaluate import evaluate_points
 
     point = find_point(sweep, words)
-    records = [record for unit in point.units for record in simulate(unit)]
-    sums: dict[str, Any] = {}
-    for record in records:
-        if record.array is not None and record.name.statistic != RESTART_STATE:
-            earlier = sums.get(record.name.statistic)
-            sums[record.name.statistic] = record.array if earlier is None else earlier + record.array
-    run, lanes_per_group = point.units[0].run, sum(unit.n_lane for unit in point.units) / N_GROUP
+    made = [simulate(unit) for unit in point.units]
+    records = [record for unit in made for record in unit]
+    sums = [
+        {r.name.statistic: r.array for r in unit if r.array is not None and r.name.statistic != RESTART_STATE}
+        for unit in made
+    ]
+    run = point.units[0].run
     status, message = worst((record.status, record.message) for record in records)
-    averages = {name: total / (STATISTICS[name].n_term(run) * lanes_per_group) for name, total in sums.items()}
-    means = averages if status is Status.ok else None
+    means = group_means(point.units, sums) if status is Status.ok else None
     names = [observable.name for observable in sweep.observables]
     (values,) = evaluate_points(sweep.model, [point.parameters], run, names, [means])
     print(f"key {point.key}, status {status.name} {message}".rstrip())

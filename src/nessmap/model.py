@@ -193,10 +193,15 @@ class Stability(NamedTuple):
 
 
 class Stepper(NamedTuple):
-    """How a kernel advances a model: advance(x, *coefficients, key, lane, step) fills x[1:] from x[0]."""
+    """How a kernel advances a model: advance(x, *coefficients, key, lane, step) fills x[1:] from x[0].
+
+    Where `scalars` names sums over coordinates that the kernel has at hand, it is advance(x, scalars, *coefficients, ...)
+    and fills scalars (n_step, n_scalar, n_lane) too.
+    """
 
     advance: Callable[..., None]
     coefficients: tuple[Any, ...]
+    scalars: tuple[str, ...] = ()
 
 
 class Start(NamedTuple):
@@ -212,8 +217,9 @@ class Run(NamedTuple):
 
     dt: float
     n_step: int = 0
-    n_replica: int = 0
+    n_replica: int = 0  # lanes of a point, over all realisations of its disorder
     start: Start = Start()
+    n_disorder: int = 0  # realisations of the disorder; 0 where there is none
 
     @property
     def stride(self) -> int:
@@ -227,11 +233,15 @@ class Run(NamedTuple):
 
 
 class Block(NamedTuple):
-    """A piece of trajectory on its way to the statistics: x (n_step + 1, n_dim, n_lane), lanes innermost; step of x[0]."""
+    """A piece of trajectory on its way to the statistics: x (n_step + 1, n_dim, n_lane), lanes innermost; step of x[0].
+
+    scalars {name: (n_step, n_lane)}: what the kernel summed over coordinates at each step.
+    """
 
     step: int
     run: Run
     x: Array
+    scalars: Mapping[str, Array] = {}
 
 
 class Model(ABC):
@@ -242,6 +252,8 @@ class Model(ABC):
     kernel_file: ClassVar[str]
     integrator: ClassVar[str]
     code: ClassVar[str] = ""  # digest of a user's file, which has no version that somebody bumps
+    disordered: ClassVar[bool] = False  # is part of it drawn at random, once for each realisation?
+    confined: ClassVar[bool] = False  # has it a stationary state where its fixed point is not stable, too?
 
     def __post_init__(self) -> None:
         for name, declared in self.parameters().items():
@@ -285,6 +297,10 @@ class Model(ABC):
     def check(self) -> None:
         """Raise ParameterError where parameters do not fit each other."""
 
+    def realisation(self, index: int, seed: int) -> Model:
+        """The model with its disorder drawn: the same draw for any other parameters, size aside."""
+        return self
+
     @property
     @abstractmethod
     def n_dim(self) -> int:
@@ -326,7 +342,11 @@ class Model(ABC):
 
     @abstractmethod
     def stability(self) -> Stability:
-        """Leading rate and kind; a point whose leading rate is not negative has no stationary state."""
+        """Leading rate and kind; a point whose leading rate is not negative has no stationary state, unless it is confined."""
+
+    def is_stationary(self, stability: Stability) -> bool:
+        """Whether there is a stationary state."""
+        return stability.leading_rate < 0 or (self.confined and not math.isnan(stability.leading_rate))
 
     @abstractmethod
     def theory(self, wanted: Collection[str] | None = None) -> dict[str, Prediction]:

@@ -127,7 +127,8 @@ def _statuses(sweep: Sweep, points: xr.Dataset, evaluated: Sequence[Values]) -> 
         unit, protocol = point.units[0], PROTOCOLS[point.units[0].protocol]
         duration = unit.n_step * unit.dt
         sampled = protocol.n_independent(unit.n_replica, duration, float(evaluated[i]["leading_rate"]))
-        if status[i] == Status.ok and sampled < CORRELATION_TIMES:
+        # the spread over realisations of the disorder holds that of a short run
+        if status[i] == Status.ok and sampled < CORRELATION_TIMES and not unit.n_disorder:
             status[i] = Status.short_run
     return status
 

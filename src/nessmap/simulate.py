@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any, NamedTuple
@@ -15,7 +15,8 @@ from nessmap import identity
 from nessmap.model import Array, Block, Model, Run, Start
 from nessmap.models import model_class
 from nessmap.protocols import PROTOCOLS, Protocol, State
-from nessmap.statistics import STATISTICS
+from nessmap.protocols.protocol import LANES_PER_UNIT
+from nessmap.statistics import N_GROUP, STATISTICS
 
 RESTART_STATE = "restart_state"  # stored beside the statistics: x (n_dim, n_lane) at the last step
 RESTART_VERSION = 1
@@ -50,6 +51,7 @@ class Unit:
     timeout: float | None = None  # seconds of simulation, compilation not counted
     start: Start | None = None  # where a transient begins
     n_replica: int = 0  # lanes of the point in all its units
+    n_disorder: int = 0  # realisations of disorder, each a unit; 0 where there is none
 
     def build(self) -> Model:
         """The model; ParameterError if a value is outside its domain."""
@@ -58,7 +60,12 @@ class Unit:
     @property
     def run(self) -> Run:
         """What statistics and observables may know of the run."""
-        return Run(self.dt, self.n_step, self.n_replica, self.start or Start())
+        return Run(self.dt, self.n_step, self.n_replica, self.start or Start(), self.n_disorder)
+
+    @property
+    def realisation(self) -> int:
+        """Which realisation of the disorder it is; each has a range of lanes of its own."""
+        return self.first_lane // LANES_PER_UNIT
 
     def record_names(self, model: Model | None = None) -> list[identity.RecordName]:
         """The records this unit makes, the restart state last."""
@@ -96,6 +103,23 @@ def rounded_up(n_step: int, n_dim: int, protocol: str) -> int:
     return -(-n_step // unit) * unit
 
 
+def group_means(units: Sequence[Unit], sums: Sequence[Mapping[str, Array]]) -> dict[str, Array]:
+    """{statistic: (n, 16)} of a point from the sums of its units, added in their order; a realisation is in one group."""
+    lanes_per_group = sum(unit.n_lane for unit in units) / N_GROUP
+    total: dict[str, Array] = {}
+    for unit, made in zip(units, sums, strict=True):
+        for name, own in made.items():
+            array = _in_one_group(own, unit.realisation % N_GROUP) if unit.n_disorder else own
+            total[name] = total[name] + array if name in total else array
+    return {name: array / (STATISTICS[name].n_term(units[0].run) * lanes_per_group) for name, array in total.items()}
+
+
+def _in_one_group(sums: Array, group: int) -> Array:
+    gathered = np.zeros_like(sums)
+    gathered[:, group] = sums.sum(axis=1)
+    return gathered
+
+
 _compiled: set[tuple[str, str, tuple[str, ...]]] = set()  # models, protocols and statistics that this process has run
 
 
@@ -111,9 +135,10 @@ def simulate(unit: Unit, restart: Restart | None = None) -> list[Record]:
     try:
         model.probe()
         stability = model.stability()
-        if not stability.leading_rate < 0:
+        if not model.is_stationary(stability):
             known = f"{stability.kind} instability, leading rate {stability.leading_rate:.6g}"
             return without_data(Status.unstable, stability.kind if np.isnan(stability.leading_rate) else known)
+        model = model.realisation(unit.realisation, unit.seed)
         _compile(unit, model)
         began = time.perf_counter()
         status, arrays, end = _run(unit, model, restart, began)
@@ -150,6 +175,7 @@ class Segments:
     def __init__(self, length: int) -> None:
         self.length = length
         self._x = np.empty(0)
+        self._scalars: dict[str, Array] = {}
 
     def add(self, block: Block) -> Block | None:
         """The segment that this block completes, if it does; its array is reused for the next one."""
@@ -158,13 +184,14 @@ class Segments:
             return block
         if not self._x.size:
             self._x = np.empty((self.length + 1, *block.x.shape[1:]))
+            self._scalars = {name: np.empty((self.length, *a.shape[1:])) for name, a in block.scalars.items()}
         within = block.step % self.length
         self._x[within : within + n_step + 1] = block.x
-        return (
-            block._replace(step=block.step + n_step - self.length, x=self._x)
-            if within + n_step == self.length
-            else None
-        )
+        for name, gathered in self._scalars.items():
+            gathered[within : within + n_step] = block.scalars[name]
+        if within + n_step < self.length:
+            return None
+        return block._replace(step=block.step + n_step - self.length, x=self._x, scalars=self._scalars)
 
 
 def _run(unit: Unit, model: Model, restart: Restart | None, began: float) -> tuple[Status, dict[str, Array], str]:
@@ -185,6 +212,8 @@ def _run(unit: Unit, model: Model, restart: Restart | None, began: float) -> tup
         late = unit.timeout is not None and time.perf_counter() - began > unit.timeout
         if late and state.step < unit.n_step:
             return Status.timeout, {}, f"stopped at step {state.step} of {unit.n_step} after {unit.timeout:g} s"
+    for statistic in wanted:
+        statistic.finish(sums[statistic.name], model)
     if not all(np.isfinite(total).all() for total in sums.values()):
         return Status.diverged, {}, "sums are not finite"
     return Status.ok, {**sums, RESTART_STATE: state.x}, hashlib.blake2b(state.x.tobytes(), digest_size=16).hexdigest()

@@ -5,26 +5,25 @@ Runs when Snakemake reads its rules, so it imports neither numba nor xarray nor 
 
 from __future__ import annotations
 
-import ast
 import itertools
 import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from nessmap import identity
 from nessmap.config import NAME, ConfigError, SmallSettings, SweepSettings, expand_axis, nearest, read_settings
-from nessmap.figures import FIGURES
+from nessmap.drawings import check_figures
 from nessmap.model import SIGNIFICANT_DIGITS, Model, Parameter, ParameterError, Start, as_written
 from nessmap.models import MODELS, model_class
 from nessmap.observables import OBSERVABLES, Observable
 from nessmap.protocols import PROTOCOLS
 from nessmap.protocols.protocol import LANES_PER_UNIT
 from nessmap.simulate import Unit, rounded_up
-from nessmap.statistics import STATISTICS
+from nessmap.statistics import N_GROUP, STATISTICS
 
 SWEEPS = Path("workflow/sweeps")
 RESULTS = Path("results")  # where results go unless --results says otherwise
@@ -87,6 +86,7 @@ class Sweep:
         self.declared: Mapping[str, Parameter] = self.model_class.parameters()
         self.fixed = self._fixed()
         self.dimensions = self._dimensions()
+        self.n_disorder = self._n_disorder()
         self.observables = self._observables()
         self._check_figures()
         if both and self.settings.small != SmallSettings():
@@ -171,6 +171,26 @@ class Sweep:
         order = list(self.declared)
         return tuple(sorted(made, key=lambda d: (d.name == ONE_DIMENSION, order.index(d.parameters[0]))))
 
+    def _n_disorder(self) -> int:
+        """Realisations of the disorder, 16 unless the file says so; 0 for a model that has none."""
+        run = self.settings.run
+        if not self.model_class.disordered:
+            if run.n_disorder is not None:
+                found = f"run.n_disorder = {run.n_disorder}"
+                raise ConfigError(f"{self.source}: {found}, expected nothing: {self.model_class.name} has no disorder")
+            return 0
+        if run.n_replica > LANES_PER_UNIT:
+            most = f"at most {LANES_PER_UNIT} lanes for each realisation of the disorder; raise run.n_disorder instead"
+            raise ConfigError(f"{self.source}: run.n_replica = {run.n_replica}, expected {most}")
+        return run.n_disorder or N_GROUP
+
+    def _lanes(self) -> Iterator[tuple[int, int]]:
+        """First lane and number of lanes of each unit of a point: a block of lanes, or a realisation of the disorder."""
+        n_replica = self.settings.run.n_replica
+        if self.n_disorder:
+            return ((k * LANES_PER_UNIT, n_replica) for k in range(self.n_disorder))
+        return ((lane, min(LANES_PER_UNIT, n_replica - lane)) for lane in range(0, n_replica, LANES_PER_UNIT))
+
     def _axis(self, name: str, spec: Any) -> Dimension:
         if name not in self.declared:
             self._coerce("axes", name, None)
@@ -240,41 +260,15 @@ class Sweep:
                 raise ConfigError(f"{self.source}: run.duration = {run.duration}, expected {expected}")
 
     def _check_figures(self) -> None:
-        swept = [name for dimension in self.dimensions for name in (dimension.name, *dimension.parameters)]
-        axes = dict.fromkeys([*swept, *(name for o in self.observables for name in o.dimensions)])
-        shown = [observable.name for observable in self.observables]
-        for name, figure in self.settings.figures.items():
-            where = f"{self.source}: figures.{name}"
-            if figure.draw not in FIGURES:
-                raise ConfigError(f"{where}.draw = {figure.draw!r} is not a drawing{nearest(figure.draw, FIGURES)}")
-            required, known = drawing_options(figure.draw)
-            for key in figure.options():
-                if key not in known:
-                    raise ConfigError(f"{where}.{key} is not a setting of {figure.draw}{nearest(key, known)}")
-            for key in required:
-                if key not in figure.options():
-                    raise ConfigError(f"{where}.{key} is missing; {figure.draw} needs {', '.join(required)}")
-            used = {key: axis for key in ("x", "y", "facet", "series") if (axis := getattr(figure, key)) is not None}
-            for key, axis in [*used.items(), *(("at", axis) for axis in figure.at or {})]:
-                if axis not in axes:
-                    raise ConfigError(f"{where}.{key} = {axis!r} is not an axis of this sweep{nearest(axis, axes)}")
-                if [*used.values(), *(figure.at or {})].count(axis) > 1:
-                    raise ConfigError(f"{where}.{key} = {axis!r} is used twice; every axis has one place in a figure")
-            for axis, value in (figure.at or {}).items():
-                self._check_held(f"{where}.at.{axis}", axis, value)
-            for variable in [figure.variable, figure.contrast, *(figure.variables or [])]:
-                if variable is not None and variable not in shown:
-                    hint = nearest(variable, shown)
-                    raise ConfigError(f"{where}: {variable} is not among the observables of this sweep{hint}")
-
-    def _check_held(self, where: str, axis: str, value: float | int | str) -> None:
-        """A number on an axis of numbers, the nearest of which is shown; one of the values on an axis of words."""
-        words = [settings[axis] for d in self.dimensions for settings in d.settings if axis in settings]
-        words = [word for word in words if isinstance(word, str)]
-        if words and value not in words:
-            raise ConfigError(f"{where} = {as_written(value)} is not among its values{nearest(str(value), words)}")
-        if not words and isinstance(value, str):
-            raise ConfigError(f"{where} = {as_written(value)}, expected a number")
+        axes = {
+            **{
+                name: [s[name] for s in d.settings if name in s]
+                for d in self.dimensions
+                for name in (d.name, *d.parameters)
+            },
+            **{name: [] for observable in self.observables for name in observable.dimensions},
+        }
+        check_figures(self.source, self.settings.figures, axes, [observable.name for observable in self.observables])
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -313,16 +307,17 @@ class Sweep:
                 run.kind,
                 run.dt,
                 run.seed,
-                lane,
-                min(LANES_PER_UNIT, run.n_replica - lane),
+                first_lane,
+                n_lane,
                 n_step,
                 self.statistics,
                 run.keep_state and PROTOCOLS[run.kind].resumable,
                 run.timeout,
                 Start(**run.start.model_dump()) if run.kind == "transient" else None,
-                run.n_replica,
+                run.n_replica * max(self.n_disorder, 1),
+                self.n_disorder,
             )
-            for lane in range(0, run.n_replica, LANES_PER_UNIT)
+            for first_lane, n_lane in self._lanes()
         )
         return Point(index, parameters, units)
 
@@ -365,17 +360,6 @@ def _why(observable: Observable[Any], point: Point) -> str:
         return observable.why_undefined(point.model, point.units[0].run)
     except Exception as error:  # a user's model may fail in any way; the point says so when it is run
         return f"{type(error).__name__}: {error}"
-
-
-@lru_cache
-def drawing_options(drawing: str) -> tuple[list[str], list[str]]:
-    """The options that a drawing needs and those that it knows, read and not imported: planning must not load matplotlib."""
-    module, _, function = FIGURES[drawing].partition(":")
-    source = Path(__file__).parent.parent / Path(*module.split(".")).with_suffix(".py")
-    definitions = {node.name: node for node in ast.parse(source.read_text()).body if isinstance(node, ast.FunctionDef)}
-    declared = definitions[function].args
-    known = [argument.arg for argument in declared.kwonlyargs]
-    return [name for name, default in zip(known, declared.kw_defaults, strict=True) if default is None], known
 
 
 def unit_seconds(unit: Unit) -> float:

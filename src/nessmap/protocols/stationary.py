@@ -58,5 +58,9 @@ class Stationary(Protocol):
             self._buffer = np.empty((n_step + 1, *state.x.shape))
         x = self._buffer
         x[0] = state.x
-        self.stepper.advance(x, *self.stepper.coefficients, np.uint64(self.key), self.first_lane, state.step)
-        return State(state.step + n_step, x[-1].copy()), Block(state.step, self.run, x)
+        names = self.stepper.scalars
+        sums = np.empty((n_step, len(names), self.n_lane))
+        filled = (x, sums) if names else (x,)
+        self.stepper.advance(*filled, *self.stepper.coefficients, np.uint64(self.key), self.first_lane, state.step)
+        scalars = {name: sums[:, k] for k, name in enumerate(names)}
+        return State(state.step + n_step, x[-1].copy()), Block(state.step, self.run, x, scalars)

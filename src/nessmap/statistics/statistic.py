@@ -30,6 +30,9 @@ class Statistic(ABC, Generic[ModelT]):
     def accumulate(self, sums: Array, model: ModelT, block: Block) -> None:
         """Add a block (or a segment) to sums in place."""
 
+    def finish(self, sums: Array, model: ModelT) -> None:
+        """Fill in place those entries that are made of the others once a unit has run; a longer run makes them anew."""
+
     def n_term(self, run: Run) -> int:
         """How many terms of each lane a whole run adds: what sums are divided by."""
         return run.n_step // self.segment if self.segment else run.n_step
