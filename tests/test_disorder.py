@@ -128,7 +128,7 @@ def test_a_model_without_disorder_has_no_realisations(tmp_path):
     path = tmp_path / "plain.yaml"
     settings = {"model": "amari_field", "axes": {"shift": [0.1]}, "observables": ["site_variance"]}
     path.write_text(yaml.safe_dump({**settings, "run": {"n_disorder": 16}}))
-    with pytest.raises(ConfigError, match="run.n_disorder = 16, expected nothing: amari_field has no disorder"):
+    with pytest.raises(ConfigError, match=r"run\.n_disorder = 16, expected nothing: amari_field has no disorder"):
         Sweep(path)
 
 
@@ -156,6 +156,6 @@ def test_a_realisation_is_the_same_network_at_any_gain_and_symmetry():
     assert np.abs(draw(_coupling(40, 1.0, 0.2), 5, 1) - base).max() > 0.1
 
 
-class _coupling:  # noqa: N801  # what coupling_matrix reads of a model
+class _coupling:  # what coupling_matrix reads of a model
     def __init__(self, n_neuron, gain, symmetry):
         self.n_neuron, self.gain, self.symmetry = n_neuron, gain, symmetry
