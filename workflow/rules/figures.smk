@@ -1,4 +1,27 @@
-# in:  results/SWEEP/phase_diagram.zarr    out: results/SWEEP/figures/NAME.svg and .png
+# in:  results/SWEEP/phase_diagram.zarr    out: results/SWEEP/explorer.html, results/SWEEP/figures/NAME.svg and .png
+
+
+rule explorer:
+    input:
+        RESULTS + "/{sweep}/phase_diagram.zarr/zarr.json",
+    output:
+        report(
+            RESULTS + "/{sweep}/explorer.html",
+            category="{sweep}",
+            labels={"figure": "explorer"},
+            caption="../report/explorer.rst",
+        ),
+    log:
+        RESULTS + "/{sweep}/logs/explorer.log",
+    benchmark:
+        RESULTS + "/{sweep}/benchmarks/explorer.tsv"
+    params:
+        sweep=lambda wildcards: PLANS[wildcards.sweep]["command"],
+        wanted=lambda wildcards: PLANS[wildcards.sweep]["explorer"],
+        store=RESULTS + "/{sweep}/phase_diagram.zarr",
+    shell:
+        "{NESSMAP} explorer {params.sweep:q} --phase-diagram {params.store} --output {output}"
+        " --results {RESULTS} --log {log}"
 
 
 rule figure:

@@ -1,0 +1,266 @@
+// State, controls and events. The state is in the link: observable.show.x.y.log.theme.index-index-...
+
+const $ = (id) => document.getElementById(id);
+let data;
+let state;
+
+function choicesOf(observable) {
+  return observable.axes
+    .map((name) => data.axisOf[name])
+    .filter((axis) => axis.n > 1)
+    .flatMap((axis) => axis.coordinates.map((c) => ({ ...c, axis: axis.name, alone: axis.coordinates.length === 1 })));
+}
+
+function observableOf() {
+  return data.observables[state.observable];
+}
+
+// What x and y may be: two axes, two coordinates of a list of points, or one of them and nothing.
+function partners(x, choices) {
+  return choices.filter((c) => c.name !== x.name && (c.axis === x.axis || (c.alone && x.alone)));
+}
+
+function settled() {
+  const observable = observableOf();
+  const choices = choicesOf(observable);
+  for (const name of observable.axes) state.at[name] = Math.min(state.at[name] ?? Math.floor(data.axisOf[name].n / 2), data.axisOf[name].n - 1);
+  state.choices = choices;
+  state.x = choices.find((c) => c.name === state.xName) || choices[0];
+  if (!state.x) state.x = { ...data.axisOf[observable.axes[0]].coordinates[0], axis: observable.axes[0], alone: true };
+  const others = partners(state.x, choices);
+  state.y = state.yName === "" ? null : others.find((c) => c.name === state.yName) || others[0] || null;
+  const shown = [state.x.axis, state.y && state.y.axis];
+  state.free = observable.axes.filter((name) => data.axisOf[name].n > 1 && !shown.includes(name));
+  state.held = state.free.flatMap((name) => data.axisOf[name].coordinates.map((c) => [c.long_name, wordOf(c, state.at[name])]));
+}
+
+function wordOf(coordinate, i) {
+  return coordinate.words ? coordinate.values[i] : label(coordinate.values[i]);
+}
+
+function option(value, name, chosen) {
+  return `<option value="${escaped(value)}"${chosen ? " selected" : ""}>${escaped(name)}</option>`;
+}
+
+function drawControls() {
+  const observable = observableOf();
+  $("observable").innerHTML = data.observables.map((o, i) => option(i, o.long_name, i === state.observable)).join("");
+  $("show").innerHTML = SHOWN.map(([, name], i) => option(i, name, i === state.show)).join("");
+  $("x").innerHTML = state.choices.map((c) => option(c.name, c.long_name, c.name === state.x.name)).join("");
+  const others = partners(state.x, state.choices);
+  $("y").innerHTML = others.map((c) => option(c.name, c.long_name, state.y && c.name === state.y.name)).join("") + option("", "none", !state.y);
+  $("colours").innerHTML = option("0", "linear", !state.log) + option("1", "logarithmic", state.log);
+  const sliders = state.free.map((name) => {
+    const axis = data.axisOf[name];
+    const words = axis.coordinates.map((c) => c.long_name).join(", ");
+    return `<label>${escaped(words)}<span class="row"><input type="range" data-axis="${escaped(name)}" min="0" max="${axis.n - 1}" value="${state.at[name]}"><output></output></span></label>`;
+  });
+  $("sliders").innerHTML = sliders.join("");
+  nameSliders();
+  document.title = `${observable.long_name}: ${data.title}`;
+}
+
+function nameSliders() {
+  for (const slider of $("sliders").querySelectorAll("input")) {
+    const words = data.axisOf[slider.dataset.axis].coordinates.map((c) => wordOf(c, state.at[slider.dataset.axis])).join(", ");
+    slider.nextElementSibling.textContent = words;
+    slider.setAttribute("aria-valuetext", words);
+  }
+}
+
+function drawMain() {
+  const observable = observableOf();
+  if (!state.y) return drawCut(data, observable, state, state.x, { width: 640, height: 420, left: 80, right: 20, top: 14, bottom: 54 });
+  return state.y.axis === state.x.axis ? drawScatter(data, observable, state) : drawMap(data, observable, state);
+}
+
+function drawAll() {
+  const began = performance.now();
+  const observable = observableOf();
+  $("map").innerHTML = drawMain();
+  const along = state.choices.filter((c) => state.y || c.name !== state.x.name);
+  $("cuts").innerHTML = along.map((c) => drawCut(data, observable, state, c)).join("") + drawHistogram(observable);
+  const where = coordinatesAt(data, observable.axes, state.at).map(([c, v]) => `${c.long_name} ${c.words ? v : label(v)}`).join(", ");
+  const rows = recordOf(data, observable, state).map(([name, value]) => `<dt>${escaped(name)}</dt><dd${name === "key" ? ' class="code"' : ""}>${escaped(value)}</dd>`);
+  $("where").textContent = where;
+  $("facts").innerHTML = rows.join("");
+  $("command").textContent = commandOf(data, state);
+  $("table").innerHTML = tableOf(data, observable, state, state.x);
+  nameSliders();
+  writeLink();
+  document.body.dataset.drawing = (performance.now() - began).toFixed(1);
+}
+
+function announce() {
+  const rows = recordOf(data, observableOf(), state);
+  $("said").textContent = `${$("where").textContent}: ${rows[0][1]}, ${rows[1][1]}`;
+}
+
+function writeLink() {
+  const names = data.axes.map((axis) => state.at[axis.name] ?? 0);
+  const nth = (c) => (c ? state.choices.findIndex((o) => o.name === c.name) : "n");
+  const words = [state.observable, state.show, nth(state.x), nth(state.y), Number(state.log), state.theme, names.join("-")];
+  const link = `#${words.join(".")}`;
+  if (location.hash !== link) history.replaceState(null, "", link);
+}
+
+function readLink() {
+  state = { observable: 0, show: 0, at: {}, log: false, theme: "a", xName: undefined, yName: undefined };
+  const words = location.hash.slice(1).split(".");
+  if (words.length !== 7) return;
+  const whole = (text, n) => (/^\d+$/.test(text) && Number(text) < n ? Number(text) : 0);
+  state.observable = whole(words[0], data.observables.length);
+  state.show = whole(words[1], SHOWN.length);
+  state.log = words[4] === "1";
+  state.theme = "ald".includes(words[5]) ? words[5] : "a";
+  words[6].split("-").forEach((text, k) => {
+    if (data.axes[k]) state.at[data.axes[k].name] = whole(text, data.axes[k].n);
+  });
+  const choices = choicesOf(observableOf());
+  state.xName = choices[whole(words[2], choices.length)]?.name;
+  state.yName = words[3] === "n" ? "" : choices[whole(words[3], choices.length)]?.name;
+}
+
+async function refresh() {
+  await unpackObservable(observableOf());
+  settled();
+  drawControls();
+  drawAll();
+}
+
+// The cell under a place on the main panel, by its own coordinates.
+function cellAt(event) {
+  const box = $("map").firstElementChild.getBoundingClientRect();
+  const size = state.y ? SIZE : { width: 640, height: 420 };
+  const px = ((event.clientX - box.left) / box.width) * size.width;
+  const py = ((event.clientY - box.top) / box.height) * (state.y ? SIZE.height + 6 : 420);
+  const nearest = (places, p) => places.reduce((best, q, i) => (Math.abs(q - p) < Math.abs(places[best] - p) ? i : best), 0);
+  const within = (edges, p) => edges.slice(1).findIndex((e, i) => (p - edges[i]) * (p - e) <= 0);
+  if (!state.y) {
+    const scale = scaleOf(state.x, 80, 620);
+    return { [state.x.axis]: nearest(state.x.values.map((v, i) => (state.x.words ? scale.position(i) : scale.at(v))), px) };
+  }
+  if (state.x.axis === state.y.axis) {
+    const circles = [...$("map").querySelectorAll("circle")].filter((c) => !c.closest("defs"));
+    const far = circles.map((c) => Math.hypot(c.getAttribute("cx") - px, c.getAttribute("cy") - py));
+    return { [state.x.axis]: far.indexOf(Math.min(...far)) };
+  }
+  const i = within(scaleOf(state.x, BOX.left, BOX.right).edges, px);
+  const j = within(scaleOf(state.y, BOX.bottom, BOX.top).edges, py);
+  return i < 0 || j < 0 ? {} : { [state.x.axis]: i, [state.y.axis]: j };
+}
+
+function move(change) {
+  Object.assign(state.at, change);
+  drawAll();
+  announce();
+}
+
+function step(axis, by) {
+  const n = data.axisOf[axis].n;
+  move({ [axis]: Math.min(n - 1, Math.max(0, state.at[axis] + by)) });
+}
+
+function save(name, content, kind) {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(content instanceof Blob ? content : new Blob([content], { type: kind }));
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+}
+
+// The main panel as a file of its own: colours written out, because a file has no page around it.
+function standalone() {
+  const style = getComputedStyle(document.documentElement);
+  const plain = $("map").innerHTML.replace(/var\((--[a-z]+)\)/g, (_, name) => style.getPropertyValue(name).trim());
+  const [, , width, height] = plain.match(/viewBox="([^"]+)"/)[1].split(" ").map(Number);
+  const css = `text{font:13px sans-serif;fill:${style.getPropertyValue("--ink")}}.soft{fill:${style.getPropertyValue("--soft")}}.head{font-weight:bold}.level{fill:#fff;stroke:#000;stroke-width:2.5px;paint-order:stroke;font-size:11px}`;
+  return { width, height, svg: plain.replace(/<svg ([^>]*)>/, `<svg $1 width="${width}" height="${height}"><style>${css}</style><rect width="100%" height="100%" fill="${style.getPropertyValue("--paper")}"/>`) };
+}
+
+function savePng(name) {
+  const { width, height, svg } = standalone();
+  const image = new Image();
+  image.onload = () => {
+    const canvas = document.createElement("canvas");
+    [canvas.width, canvas.height] = [3 * width, 3 * height];
+    canvas.getContext("2d").drawImage(image, 0, 0, canvas.width, canvas.height);
+    canvas.toBlob((blob) => save(name, blob, "image/png"));
+  };
+  image.src = `data:image/svg+xml;charset=utf-8,${encodeURIComponent(svg)}`;
+}
+
+async function copy(words) {
+  try {
+    await navigator.clipboard.writeText(words);
+  } catch {
+    // a page opened from disk may not use the clipboard; a selection may
+    const area = document.createElement("textarea");
+    area.value = words;
+    document.body.append(area);
+    area.select();
+    document.execCommand("copy");
+    area.remove();
+  }
+  $("said").textContent = "command copied";
+  $("copy").textContent = "Copied";
+  setTimeout(() => ($("copy").textContent = "Copy"), 1500);
+}
+
+function applyTheme() {
+  document.documentElement.dataset.theme = { a: "auto", l: "light", d: "dark" }[state.theme];
+}
+
+function listen() {
+  const changed = (id, change) => $(id).addEventListener("change", (event) => (change(event.target.value), refresh()));
+  changed("observable", (v) => (state.observable = Number(v)));
+  changed("show", (v) => (state.show = Number(v)));
+  changed("x", (v) => ([state.xName, state.yName] = [v, state.y && state.y.name === v ? state.x.name : state.yName]));
+  changed("y", (v) => (state.yName = v));
+  changed("colours", (v) => (state.log = v === "1"));
+  $("sliders").addEventListener("input", (event) => move({ [event.target.dataset.axis]: Number(event.target.value) }));
+  $("map").addEventListener("click", (event) => move(cellAt(event)));
+  $("map").addEventListener("keydown", (event) => {
+    const [x, y] = [state.x.axis, (state.y || state.x).axis];
+    const keys = { ArrowLeft: [x, -1], ArrowRight: [x, 1], ArrowDown: [y, -1], ArrowUp: [y, 1], Home: [x, -Infinity], End: [x, Infinity], PageDown: [y, -Infinity], PageUp: [y, Infinity] };
+    if (!keys[event.key]) return;
+    event.preventDefault();
+    step(...keys[event.key]);
+  });
+  const stem = () => `${data.sweep}-${observableOf().name}`;
+  $("svg").addEventListener("click", () => save(`${stem()}.svg`, standalone().svg, "image/svg+xml"));
+  $("png").addEventListener("click", () => savePng(`${stem()}.png`));
+  $("csv").addEventListener("click", () => save(`${stem()}.csv`, csvOf(data, observableOf()), "text/csv"));
+  $("copy").addEventListener("click", () => copy($("command").textContent));
+  $("theme").addEventListener("click", () => {
+    const dark = state.theme === "d" || (state.theme === "a" && matchMedia("(prefers-color-scheme: dark)").matches);
+    state.theme = dark ? "l" : "d";
+    applyTheme();
+    drawAll();
+  });
+  addEventListener("hashchange", () => (readLink(), applyTheme(), refresh()));
+}
+
+function summary() {
+  const counts = {};
+  for (const s of data.status) counts[data.statuses[s]] = (counts[data.statuses[s]] || 0) + 1;
+  const words = Object.entries(counts).map(([name, n]) => `${n} ${name.replace("_", " ")}`);
+  const hours = data.wall_time.reduce((sum, t) => sum + (Number.isFinite(t) ? t : 0), 0) / 3600;
+  return `${data.status.length} points, ${words.join(", ")}; ${hours.toPrecision(2)} core-hours; model ${data.model}, seed ${data.seed}, kernel ${data.kernel}; ${data.source}`;
+}
+
+async function open() {
+  const began = performance.now();
+  data = await unpacked(JSON.parse($("data").textContent));
+  $("summary").textContent = summary();
+  readLink();
+  applyTheme();
+  listen();
+  await refresh();
+  document.body.dataset.opened = (performance.now() - began).toFixed(1);
+}
+
+open().catch((error) => {
+  $("summary").textContent = `This page could not be drawn: ${error.message}. It needs a browser of 2023 or later.`;
+  throw error;
+});
