@@ -1,0 +1,27 @@
+"""The documentation, built offline: `make docs`. Warnings are errors; mathematics is drawn by a file that is part of it."""
+
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+import reference
+
+project = "nessmap"
+author = copyright = "The nessmap developers"
+release = version("nessmap")
+
+extensions = ["myst_parser", "sphinx_mathjax_offline"]
+myst_enable_extensions = ["dollarmath", "amsmath", "deflist"]
+myst_heading_anchors = 3
+exclude_patterns = ["examples/README.md"]
+
+html_theme = "furo"
+html_title = "nessmap"
+html_theme_options = {"navigation_with_keys": True}
+html_static_path: list[str] = []
+html_extra_path = ["sample"]  # explorers, opened from the gallery
+
+
+def setup(app):
+    app.connect("builder-inited", lambda app: reference.write(Path(app.srcdir) / "reference.md"))
