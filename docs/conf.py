@@ -1,17 +1,18 @@
 """The documentation, built offline: `make docs`. Warnings are errors; mathematics is drawn by a file that is part of it."""
 
+import importlib.metadata
 import sys
-from importlib.metadata import version
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
+import gallery
 import reference
 
 project = "nessmap"
 author = copyright = "The nessmap developers"
-release = version("nessmap")
+release = importlib.metadata.version("nessmap")
 
-extensions = ["myst_parser", "sphinx_mathjax_offline"]
+extensions = ["myst_parser", "sphinx-mathjax-offline"]
 myst_enable_extensions = ["dollarmath", "amsmath", "deflist"]
 myst_heading_anchors = 3
 exclude_patterns = ["examples/README.md"]
@@ -24,4 +25,10 @@ html_extra_path = ["sample"]  # explorers, opened from the gallery
 
 
 def setup(app):
-    app.connect("builder-inited", lambda app: reference.write(Path(app.srcdir) / "reference.md"))
+    """Pages that are made of the code and of the sweep files."""
+
+    def write(app):
+        reference.write(Path(app.srcdir) / "reference.md")
+        gallery.write(Path(app.srcdir) / "gallery")
+
+    app.connect("builder-inited", write)
