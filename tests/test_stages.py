@@ -8,8 +8,10 @@ from hypothesis import strategies as st
 from nessmap.kernels import stages as kernel
 from nessmap.kernels.stages import add_product
 from nessmap.theory import stages
+from nessmap.theory.real_fourier import spectrum as spectrum_of
+from nessmap.theory.real_fourier import transformed, transformed_blocks
 from nessmap.theory.spatial import PROFILES, circulant, summed_over_images
-from nessmap.theory.stages import of_diagonal, of_matrix, of_ring, of_torus
+from nessmap.theory.stages import of_blocks, of_diagonal, of_matrix, of_ring, of_torus
 
 EXAMPLES = settings(max_examples=25, deadline=None)
 
@@ -75,19 +77,48 @@ def test_a_large_torus_is_its_matrix(n, m):
     assert_is(of_torus(grid), torus_matrix(grid))
 
 
+def block_matrix(grids):
+    return np.block([[torus_matrix(grid) for grid in row] for row in grids])
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 3, 4), (2, 2, 4, 4), (2, 1, 6, 1), (1, 3, 2, 5)])
+def test_populations_on_one_torus_are_their_matrix(shape):
+    rng = np.random.default_rng(sum(shape))
+    for grids in (rng.normal(size=shape), np.zeros(shape), rng.normal(size=shape) * (rng.random(shape) < 0.3)):
+        assert_is(of_blocks(grids), block_matrix(grids))
+        transform = transformed_blocks(grids)
+        if grids.any():
+            assert_is(stages._packed(stages._merged(transform)), block_matrix(grids))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("own", [0.0, 1.0])
+def test_what_one_kernel_of_each_source_sends_is_made_once(own):
+    """Weights between populations after both kernels: less than four tori; a force with the own site apart costs less, too."""
+    row, other = kernel_row(8, 1.0), kernel_row(8, 1.5)
+    excitatory, inhibitory = np.outer(row, row), np.outer(other, other)
+    grids = np.array([[0.9 * excitatory, -1.2 * inhibitory], [excitatory, -0.5 * inhibitory]])
+    grids[[0, 1], [0, 1], 0, 0] *= own
+    chain = of_blocks(grids)
+    assert_is(chain, block_matrix(grids))
+    separate = sum(of_torus(grid).cost for row in grids for grid in row)
+    assert chain.cost < 0.7 * separate if own else chain.cost < separate
+    assert chain.cost < 0.4 * of_matrix(block_matrix(grids)).cost
+
+
 @pytest.mark.parametrize("transform", [True, False])
 @pytest.mark.parametrize("n", [6, 7, 16, 30])
 def test_the_transform_and_its_merged_stages_are_the_matrix_too(n, transform):
     """Few sites make dense rows the cheapest; here the other way is looked at whatever it costs."""
     grid = np.random.default_rng(n).normal(size=(n, 2))
-    chain = stages._transformed(grid)
+    chain = transformed(grid)
     assert_is(stages._packed(chain if transform else stages._merged(chain)), torus_matrix(grid))
 
 
 def test_a_transform_of_one_wave_is_that_wave():
     """Row cos(2 pi i q / n): a projector on cos and sin of wave q, n/2 times, with two coordinates in between."""
     n = 32
-    chain = stages._packed(stages._merged(stages._transformed(np.cos(2 * np.pi * 3 * np.arange(n) / n)[:, None])))
+    chain = stages._packed(stages._merged(transformed(np.cos(2 * np.pi * 3 * np.arange(n) / n)[:, None])))
     assert chain.width == stages.HEIGHT  # the two, filled up
     wave = np.exp(2j * np.pi * 3 * np.arange(n) / n)
     np.testing.assert_allclose(chain.matrix(), np.outer(wave, wave.conj()).real, atol=1e-14)
@@ -145,7 +176,7 @@ def test_symmetric_coupling_stays_symmetric(shape, width):
 def test_even_coupling_shifts_no_wave():
     """An imaginary part of the spectrum, even one of rounding, would be a current where there is none."""
     row = kernel_row(48, 3.0)
-    spectrum = stages._spectrum(np.outer(row, row))
+    spectrum = spectrum_of(np.outer(row, row))
     assert spectrum[0].any()
     assert not spectrum[1:].any()
 
@@ -207,7 +238,7 @@ def test_no_other_construction_is_cheaper():
         chain = of_torus(grid)
         left, size, right = np.linalg.svd(grid)
         rank = int(np.sum(size > 1e-14 * size[0]))
-        others = [[stages._circulant(grid)], stages._merged(stages._transformed(grid)), stages._transformed(grid)]
+        others = [[stages._circulant(grid)], stages._merged(transformed(grid)), transformed(grid)]
         others.append(stages._separated(left[:, :rank] * size[:rank], right[:rank].T))
         assert chain.cost <= min(stages._packed(other).cost for other in others)
         assert chain.cost <= of_matrix(torus_matrix(grid)).cost
@@ -216,7 +247,7 @@ def test_no_other_construction_is_cheaper():
 
 @pytest.mark.slow
 def test_no_way_of_merging_neighbours_is_cheaper_than_the_one_found():
-    chain = stages._transformed(np.random.default_rng(6).normal(size=(24, 1)))
+    chain = transformed(np.random.default_rng(6).normal(size=(24, 1)))
     found = stages._packed(stages._merged(chain)).cost
     for cuts in range(2 ** (len(chain) - 1)):
         products = [chain[0]]
@@ -230,7 +261,8 @@ def test_no_way_of_merging_neighbours_is_cheaper_than_the_one_found():
 CHAINS = {
     "dense": lambda: of_matrix(np.random.default_rng(7).normal(size=(9, 14))),
     "thin": lambda: of_matrix(np.outer(np.arange(33.0), np.ones(21))),
-    "transformed": lambda: stages._packed(stages._transformed(np.random.default_rng(8).normal(size=(30, 1)))),
+    "transformed": lambda: stages._packed(transformed(np.random.default_rng(8).normal(size=(30, 1)))),
+    "populations": lambda: of_blocks(np.random.default_rng(9).normal(size=(2, 2, 5, 4))),
     "separable": lambda: stages._packed(stages._separated(np.ones((5, 2)), np.eye(7)[:, :2])),
 }
 

@@ -17,7 +17,7 @@ from nessmap.model import Array, Prediction, Start
 from nessmap.models.derived_coupling import DerivedCoupling
 from nessmap.models.fourier_field import FourierField, Modes
 from nessmap.models.moments import Indices
-from nessmap.models.torus_field import TorusField, homogeneous_matrix
+from nessmap.models.torus_field import TorusField, homogeneous_matrix, one_of_each_pair
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,11 +33,7 @@ class AmariTorus(TorusField, FourierField, DerivedCoupling):
 
     @cached_property
     def _chosen(self) -> tuple[Indices, Indices, Indices]:
-        """Indices along x and y of one of every pair k and -k, and how many there are of it."""
-        p, q = (index.ravel() for index in np.indices((self.n_site, self.n_site)))
-        own, opposite = p * self.n_site + q, (-p % self.n_site) * self.n_site + (-q % self.n_site)
-        chosen = own <= opposite
-        return p[chosen], q[chosen], np.where(own < opposite, 2, 1)[chosen]
+        return one_of_each_pair(self.n_site)
 
     @cached_property
     def modes(self) -> Modes:

@@ -203,8 +203,11 @@ class BlockModel(LinearModel):
         def local(side: list[int]) -> float:
             return float(blocks.local_entropy_production(drift, covariance, diffusion, side).sum())
 
+        made = super().predictions_of_sides()
+        if not self.bipartite:
+            return made
         return {
-            **super().predictions_of_sides(),
+            **made,
             "information_flow": lambda: flow(a, b),
             "entropy_production_rate_first": lambda: local(a),
             "entropy_production_rate_second": lambda: local(b),

@@ -18,7 +18,7 @@ from nessmap.model import Array, parameter
 from nessmap.models.amari_torus import AmariTorus
 from nessmap.models.homogeneous_field import HomogeneousField
 from nessmap.models.neural_field import of_shape
-from nessmap.models.torus_field import TorusField, homogeneous_matrix, mirrored
+from nessmap.models.torus_field import TorusField, even, homogeneous_matrix, mirrored
 from nessmap.theory import weak_noise
 from nessmap.theory.stages import Stages, of_diagonal, of_torus
 
@@ -93,11 +93,11 @@ class NonlinearTorus(HomogeneousField, TorusField):
     def noise_covariance(self) -> Array:
         if self.noise == "gaussian" and self.noise_correlation_length == 0:
             return np.asarray(self.mode_diffusion[0, 0] * np.eye(self.n_field))  # exactly diagonal
-        return homogeneous_matrix(_even(np.fft.ifft2(self.mode_diffusion).real))
+        return homogeneous_matrix(even(np.fft.ifft2(self.mode_diffusion).real))
 
     @cached_property
     def _inverse_noise(self) -> Array:
-        return homogeneous_matrix(_even(np.fft.ifft2(1 / self.mode_diffusion).real))
+        return homogeneous_matrix(even(np.fft.ifft2(1 / self.mode_diffusion).real))
 
     @cached_property
     def circulating_force(self) -> Array:
@@ -121,10 +121,5 @@ class NonlinearTorus(HomogeneousField, TorusField):
         grid = covariance[:, 0].reshape(self.n_site, self.n_site)
         if np.count_nonzero(grid) == 1:  # white
             return of_diagonal(np.sqrt(np.diag(covariance)))
-        spectrum = np.fft.fft2(_even(grid)).real
-        return of_shape(of_torus, _even(np.fft.ifft2(np.sqrt(np.maximum(spectrum, 0.0))).real))
-
-
-def _even(grid: Array) -> Array:
-    """The even part, which a covariance has alone."""
-    return np.asarray((grid + mirrored(grid)) / 2)
+        spectrum = np.fft.fft2(even(grid)).real
+        return of_shape(of_torus, even(np.fft.ifft2(np.sqrt(np.maximum(spectrum, 0.0))).real))

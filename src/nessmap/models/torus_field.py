@@ -14,6 +14,7 @@ from functools import cached_property
 import numpy as np
 
 from nessmap.model import Array, Matrix, Model, parameter
+from nessmap.models.moments import Indices
 from nessmap.theory import spatial
 
 _NAMED = ("kernel", ("gaussian", "exponential", "difference_of_gaussians"))
@@ -133,8 +134,7 @@ class TorusField(Model):
 
     @property
     def _narrowing(self) -> tuple[float, float]:
-        """Widths along x and y over those of the isotropic kernel."""
-        return 1 / math.sqrt(self.anisotropy), math.sqrt(self.anisotropy)
+        return narrowing(self.anisotropy)
 
     def kernel_at_sites(self) -> Array:
         """w(r_ij) [1/length^2] over periodic images, (n_site, n_site)."""
@@ -146,19 +146,8 @@ class TorusField(Model):
         return self._summed(*_PROFILES[self.kernel], self.kernel_width)
 
     def _summed(self, profile: Callable[[Array, float], Array], reach: float, width: float) -> Array:
-        x = spatial.signed_distances(self.n_site, self.length)
         shift = math.fmod(self.shift, self.length)  # a whole turn is no shift
-        scaled = []
-        for narrowing, moved in zip(self._narrowing, (shift, 0.0), strict=True):
-            n_image = int(np.ceil(reach * width * narrowing / self.length)) + 1 + int(shift != 0)
-            image = np.arange(-n_image, n_image + 1) * self.length
-            scaled.append((x[:, None] + image - moved) / narrowing)
-        along, across = scaled[0][:, None, :, None], scaled[1][None, :, None, :]
-        values = profile(np.sqrt(along**2 + across**2), width)
-        # an image and its opposite are added as a pair, so that an even function is sampled evenly to the last bit
-        values = values + values[:, :, ::-1]
-        values = values + values[:, :, :, ::-1]
-        return np.asarray(values.sum(axis=(2, 3)) / 4)
+        return _summed_over_images(profile, reach, width, self._narrowing, shift, self.n_site, self.length)
 
     @cached_property
     def kernel_transform(self) -> tuple[Array, Array]:
@@ -179,9 +168,7 @@ class TorusField(Model):
         """Transform of the noise's covariance for unit strength on all wavenumbers, (n_site, n_site)."""
         if self.noise == "sampled":
             return np.asarray(np.fft.fft2(np.array(self.noise_values)).real)
-        along = spatial.noise_spectrum("gaussian", self.noise_correlation_length, self.n_site, self.length)
-        fold = np.minimum(np.arange(self.n_site), self.n_site - np.arange(self.n_site))
-        return np.outer(along[fold], along[fold])
+        return gaussian_noise_spectrum(self.noise_correlation_length, self.n_site, self.length)
 
     @property
     def mode_diffusion(self) -> Array:
@@ -189,9 +176,61 @@ class TorusField(Model):
         return self.noise_spectrum() * self.noise_strength / self.time_constant**2
 
 
+def narrowing(anisotropy: float) -> tuple[float, float]:
+    """Widths along x and y over those of the isotropic kernel of the same area."""
+    return 1 / math.sqrt(anisotropy), math.sqrt(anisotropy)
+
+
+def stretched_gaussian(width: float, anisotropy: float, n_site: int, length: float) -> Array:
+    """w(r) of unit integral about site 0, over periodic images, (n_site, n_site) [1/length^2]."""
+    return _summed_over_images(*_PROFILES["gaussian"], width, narrowing(anisotropy), 0.0, n_site, length)
+
+
+def _summed_over_images(
+    profile: Callable[[Array, float], Array],
+    reach: float,
+    width: float,
+    narrowed: tuple[float, float],
+    shift: float,
+    n_site: int,
+    length: float,
+) -> Array:
+    x, scaled = spatial.signed_distances(n_site, length), []
+    for factor, moved in zip(narrowed, (shift, 0.0), strict=True):
+        n_image = int(np.ceil(reach * width * factor / length)) + 1 + int(shift != 0)
+        image = np.arange(-n_image, n_image + 1) * length
+        scaled.append((x[:, None] + image - moved) / factor)
+    along, across = scaled[0][:, None, :, None], scaled[1][None, :, None, :]
+    values = profile(np.sqrt(along**2 + across**2), width)
+    # an image and its opposite are added as a pair, so that an even function is sampled evenly to the last bit
+    values = values + values[:, :, ::-1]
+    values = values + values[:, :, :, ::-1]
+    return np.asarray(values.sum(axis=(2, 3)) / 4)
+
+
+def gaussian_noise_spectrum(correlation_length: float, n_site: int, length: float) -> Array:
+    """Transform of a noise covariance of unit integral on all wavenumbers, (n_site, n_site); white where the length is 0."""
+    along = spatial.noise_spectrum("gaussian", correlation_length, n_site, length)
+    fold = np.minimum(np.arange(n_site), n_site - np.arange(n_site))
+    return np.outer(along[fold], along[fold])
+
+
+def one_of_each_pair(n_site: int) -> tuple[Indices, Indices, Indices]:
+    """Indices along x and y of one of every pair of wavenumbers k and -k, and how many there are of it."""
+    p, q = (index.ravel() for index in np.indices((n_site, n_site)))
+    own, opposite = p * n_site + q, (-p % n_site) * n_site + (-q % n_site)
+    chosen = own <= opposite
+    return p[chosen], q[chosen], np.where(own < opposite, 2, 1)[chosen]
+
+
+def even(grid: Array) -> Array:
+    """The even part (..., n, n), which a covariance has alone."""
+    return np.asarray((grid + mirrored(grid)) / 2)
+
+
 def mirrored(values: Array) -> Array:
-    """values(-r) on the torus."""
-    return np.roll(values[::-1, ::-1], (1, 1), axis=(0, 1))
+    """values(-r) on the torus, (..., n, n)."""
+    return np.roll(values[..., ::-1, ::-1], (1, 1), axis=(-2, -1))
 
 
 def homogeneous_matrix(values: Array) -> Array:

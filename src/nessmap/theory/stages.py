@@ -4,31 +4,23 @@ Dense, banded, of low rank, separable or homogeneous: each is a product of spars
 nessmap.kernels.stages, applies them all. Rows are stored in groups of four that share their columns, because a group loads a
 lane once for four rows; zeros fill up what the four do not have in common.
 
-A homogeneous W on a ring of n sites multiplies polynomials modulo X^n - 1, and the Chinese remainder theorem splits them:
-X^(rm) - w = prod_j (X^m - w_j) over the r-th roots w_j of w, one radix r at a time, real where w is real, and one of each pair
-of conjugate factors. That is a Fourier transform of real data without a separate twiddle stage; its transpose is its inverse
-but for a diagonal.
+Homogeneous matrices, on a ring, on a torus or between populations there, are also transformed, multiplied and transformed
+back; nessmap.theory.real_fourier.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[np.floating[Any]]
-Indices = NDArray[np.int64]
-Sparse = Any  # scipy.sparse.csr_array, which is loaded late and has no stubs
+from nessmap.theory.real_fourier import ROUNDING, Array, Indices, Sparse, transformed, transformed_blocks
 
 HEIGHT = 4  # rows of a group
 GROUP_COST = 16  # entries; what starting a group and storing its rows takes
-ROUNDING = 2.0**-53
 LARGEST_SVD = 600
-_FAINTEST_WAVE = (
-    4 * ROUNDING
-)  # of the strongest one: entries with their own rounding errors hold fainter ones than they mean
+_ONE_KERNEL = 32 * ROUNDING  # of its maximum: what kernels that were multiplied by weights may differ by
 _SLACK = 1.5  # the search gives up on longer mergers where one costs this much more than its separate stages
 
 
@@ -144,6 +136,52 @@ def of_torus(grid: Array) -> Stages:
     return _packed(_homogeneous(grid))
 
 
+def of_blocks(grids: Array) -> Stages:
+    """W_(a, s),(b, t) = grids[a, b, s - t], populations a, b on one torus: cheapest of rows, transform and what each b sends.
+
+    grids (n_target, n_source, n, m). Where a source reaches all targets through one kernel and differs in weight alone, the
+    kernels of the sources come first, each as its own cheapest chain, and the weights between populations last.
+
+    >>> of_blocks(np.array([[[[1.0]], [[2.0]]], [[[3.0]], [[4.0]]]])).matrix().tolist()
+    [[1.0, 2.0], [3.0, 4.0]]
+    """
+    from scipy.sparse import block_array, csr_array
+
+    _require_finite(grids)
+    n_target, n_source, n_place = *grids.shape[:2], int(np.prod(grids.shape[2:]))
+    if not grids.any():
+        return _packed([csr_array((n_target * n_place, n_source * n_place))])
+    strongest = np.abs(grids).max(axis=(1, 2, 3), keepdims=True)
+    kept = np.where(np.abs(grids) > ROUNDING * strongest, grids, 0.0)
+    n_entry = np.count_nonzero(kept)
+    local = n_entry <= n_target * n_source  # as many as weights between populations: nothing is cheaper
+    chains = [] if local else [_merged(transformed_blocks(grids)), *_sent(grids)]
+    # no matrix is built that stores more than the cheapest chain so far costs
+    if local or n_place * n_entry < min(map(_cost, chains)):
+        chains.insert(0, [block_array([[_circulant(grid) for grid in row] for row in kept], format="csr")])
+    return _packed(min(chains, key=_cost))
+
+
+def _sent(grids: Array) -> list[list[Sparse]]:
+    """The chain of one kernel for each source, then weights; none where a source has more than one kernel."""
+    from scipy.sparse import block_diag, csr_array, eye_array, kron
+
+    weights, parts = np.zeros(grids.shape[:2]), []
+    for source in range(grids.shape[1]):
+        columns = grids[:, source].reshape(len(grids), -1)
+        target, place = np.unravel_index(np.abs(columns).argmax(), columns.shape)
+        first = columns[target]
+        weights[:, source] = columns[:, place] / (first[place] or 1.0)
+        if np.abs(columns - np.outer(weights[:, source], first)).max() > _ONE_KERNEL * np.abs(first[place]):
+            return []
+        parts.append(_homogeneous(first.reshape(grids.shape[2:])))
+    one = eye_array(grids[0, 0].size)
+    longest = max(map(len, parts))
+    parts = [[*part, *[one.tocsr()] * (longest - len(part))] for part in parts]
+    together = [csr_array(block_diag(stages, format="csr")) for stages in zip(*parts, strict=True)]
+    return [_merged([*together, kron(weights, one, "csr")])]
+
+
 def _require_finite(coupling: Array) -> None:
     if not np.isfinite(coupling).all():
         place = tuple(int(i) for i in np.argwhere(~np.isfinite(coupling))[0])
@@ -157,7 +195,7 @@ def _homogeneous(grid: Array) -> list[Sparse]:
     largest = np.abs(grid).max(initial=0.0)
     if largest == 0.0:
         return [csr_array((grid.size, grid.size))]
-    best = _merged(_transformed(grid))
+    best = _merged(transformed(grid))
     kept = _without_rounding(grid)
     # no matrix is built that stores more than the cheapest chain so far costs
     if grid.size * np.count_nonzero(kept) < _cost(best):
@@ -200,108 +238,6 @@ def _circulant(grid: Array) -> Sparse:
     source = np.repeat(np.arange(grid.size), len(i))
     values = np.tile(grid[i, j], grid.size)
     return csr_array((values, (target.ravel(), source)), shape=(grid.size, grid.size))
-
-
-# --- Fourier transforms of real data
-
-
-def _circle(index: Indices, n: int) -> tuple[Array, Array]:
-    """cos and sin of 2 pi index / n; quarter turns are exact."""
-    quarter, rest = np.divmod(4 * index, n)
-    cosine, sine = np.cos(np.pi / 2 * rest / n), np.sin(np.pi / 2 * rest / n)
-    turns = np.stack([cosine, -sine, -cosine, sine])
-    return np.choose(quarter % 4, turns), np.choose((quarter + 3) % 4, turns)
-
-
-def _primes(n: int) -> list[int]:
-    """Prime factors, ascending: the large ones next to the diagonal, where they are cheapest to undo."""
-    factors, p = [], 2
-    while n > 1:
-        while n % p == 0:
-            factors.append(p)
-            n //= p
-        p += 1
-    return factors
-
-
-class _Transform(NamedTuple):
-    """Real Fourier transform of n values: coordinate i belongs to the wave 2 pi wave[i] / n."""
-
-    stages: list[Sparse]
-    wave: Indices
-    partner: Indices  # imaginary part for the real one and the other way round; itself where there is one only
-    sign: Array  # -1 real part, 1 imaginary part, 0 the only one
-    scale: Array  # squared length of a column, inverted
-
-
-def _transform(n: int) -> _Transform:
-    """Stages that split X^n - 1; a block holds a remainder modulo X^size - exp(2 pi i k size / n)."""
-    from scipy.sparse import csr_array
-
-    stages, blocks, size = [], [0], n
-    for radix in _primes(n):
-        smaller = size // radix
-        lane, entries, split = np.arange(smaller), [], []
-        n_row = n_column = 0
-        for k in blocks:
-            real = 2 * k % (n // size) == 0
-            for child in k + np.arange(radix) * (n // size):
-                if real and 2 * child > n // smaller:
-                    continue  # the conjugate of one that is there
-                cosine, sine = _circle(child * smaller * np.arange(radix) % n, n)
-                small = np.array([cosine, sine]) if real else np.block([[cosine, -sine], [sine, cosine]])
-                if 2 * child % (n // smaller) == 0:
-                    small = small[:1]
-                i, j = np.nonzero(small)
-                place = (n_row + i[:, None] * smaller + lane, n_column + j[:, None] * smaller + lane)
-                entries.append((np.repeat(small[i, j], smaller), place[0].ravel(), place[1].ravel()))
-                n_row += len(small) * smaller
-                split.append(int(child))
-            n_column += size if real else 2 * size
-        values, rows, columns = (np.concatenate(parts) for parts in zip(*entries, strict=True))
-        stages.append(csr_array((values, (rows, columns)), shape=(n, n)))
-        blocks, size = split, smaller
-    parts = np.array([1 if 2 * k % n == 0 else 2 for k in blocks])
-    wave, single = np.repeat(blocks, parts), np.repeat(parts == 1, parts)
-    imaginary = np.r_[False, wave[1:] == wave[:-1]]
-    sign = np.where(single, 0.0, np.where(imaginary, 1.0, -1.0))
-    return _Transform(stages, wave, np.arange(n) - sign.astype(np.int64), sign, np.where(single, 1.0, 2.0) / n)
-
-
-def _spectrum(grid: Array) -> Array:
-    """Sums of grid cos cos, sin cos, cos sin, sin sin over both axes, (4, n, m); from parts of that parity, so that no
-    rounding of one is in another."""
-    axes = [-np.arange(n) % n for n in grid.shape]
-    even, odd = (grid + grid[axes[0]]) / 2, (grid - grid[axes[0]]) / 2
-    parts = [(half + sign * half[:, axes[1]]) / 2 for sign in (1, -1) for half in (even, odd)]
-    waves = np.fft.fft2(np.array(parts))
-    spectrum = np.stack([waves[0].real, -waves[1].imag, -waves[2].imag, -waves[3].real])
-    return np.where(np.abs(spectrum) > _FAINTEST_WAVE * np.abs(spectrum).max(), spectrum, 0.0)
-
-
-def _transformed(grid: Array) -> list[Sparse]:
-    """Transform, multiply, transform back: one stage per radix, without the modes that the kernel does not pass."""
-    from scipy.sparse import csr_array, eye_array, kron
-
-    x, y = (_transform(n) for n in grid.shape)
-    n, m = grid.shape
-    forward = [kron(stage, eye_array(m), "csr") for stage in x.stages]
-    forward += [kron(eye_array(n), stage, "csr") for stage in y.stages]
-    spectrum = _spectrum(grid)[:, x.wave[:, None], y.wave] * (x.scale[:, None] * y.scale)
-    # a wave shifted by a quarter turns its real part into its imaginary one
-    values = [spectrum[0], spectrum[1] * x.sign[:, None], spectrum[2] * y.sign, spectrum[3] * x.sign[:, None] * y.sign]
-    own, ours = (np.arange(n)[:, None] * m, np.arange(m)), (x.partner[:, None] * m, y.partner)
-    columns = [own[0] + own[1], ours[0] + own[1], own[0] + ours[1], ours[0] + ours[1]]
-    flat, places = np.concatenate([v.ravel() for v in values]), np.concatenate([c.ravel() for c in columns])
-    middle = csr_array((flat, (np.tile(np.arange(n * m), 4), places)), shape=(n * m, n * m))
-    middle.eliminate_zeros()
-    passed = np.unique(np.concatenate([middle.nonzero()[0], middle.nonzero()[1]]))
-    middle = middle[passed][:, passed]
-    for s in reversed(range(len(forward))):
-        stage = forward[s][passed]
-        passed = np.unique(stage.indices)
-        forward[s] = stage[:, passed] if s else stage
-    return [*forward, middle, *(stage.T.tocsr() for stage in reversed(forward))]
 
 
 # --- cost and storage

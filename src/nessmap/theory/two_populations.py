@@ -1,4 +1,4 @@
-"""Homogeneous states of two populations, u_X = sum_Y w_XY f_Y(u_Y) + I_X: all that Newton's method finds from many starts.
+"""Two nonlinear populations: their homogeneous states, and the noise under which they are at equilibrium.
 
 docs/theory.md, "Two nonlinear populations".
 """
@@ -6,7 +6,7 @@ docs/theory.md, "Two nonlinear populations".
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -21,6 +21,46 @@ _SAME = 1e-4  # of the terms and 1/slope: what is nearer is one state, found twi
 _ACROSS = np.linspace(0.0, 1.0, 9)
 _NEAR = np.array([-3.0, -1.5, -0.5, 0.0, 0.5, 1.5, 3.0])  # 1/slope
 _FAR = 10.0  # 1/slope: where sigmoids are saturated
+
+
+class EquilibriumNoise(NamedTuple):
+    """Noise of two populations that makes excitation and inhibition reciprocal."""
+
+    strength_ratio: float
+    """D_E / D_I."""
+    correlation: float
+    """Of the noise of both populations, on every wavenumber."""
+
+
+def equilibrium_noise(weights: ArrayLike) -> EquilibriumNoise:
+    """Noise under which two populations of one kernel and one time constant are at equilibrium, whatever their f  [1].
+
+    D_E/D_I = w_EE w_EI / (w_IE w_II),  c = sign(w_EE w_IE) sqrt(w_EI w_IE / (w_EE w_II)), with the kernel as spatial covariance
+    docs/theory.md, "Two nonlinear populations"
+
+    Then W = D L with a diagonal L, and D^-1 F is a gradient. Exact for any transfer functions, slopes, thresholds and inputs,
+    and for noise of any strength.
+
+    Parameters
+    ----------
+    weights : (2, 2) array, first index receives, signed: inhibition is negative [u].
+
+    Raises
+    ------
+    ValueError : no such noise exists; the weights to itself of a population and across must obey
+        0 < w_EI w_IE / (w_EE w_II) < 1.
+
+    >>> [round(value, 12) for value in equilibrium_noise([[1.6, -0.9], [1.0, -1.0]])]
+    [1.44, 0.75]
+    """
+    (ee, ei), (ie, ii) = np.asarray(weights, dtype=np.float64).tolist()
+    square = ei * ie / (ee * ii) if ee * ii else np.inf
+    if not 0.0 < square < 1.0:
+        raise ValueError(
+            f"weights: w_EI w_IE / (w_EE w_II) = {square:.6g}, expected between 0 and 1: no noise makes them reciprocal;"
+            " lower the weights across"
+        )
+    return EquilibriumNoise(ee * ei / (ie * ii), float(np.sign(ee * ie) * np.sqrt(square)))
 
 
 def homogeneous_states(
