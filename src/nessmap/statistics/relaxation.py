@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import ClassVar
 
 import numpy as np
@@ -9,6 +10,14 @@ import numpy as np
 from nessmap.model import N_TIME, Array, Block, Run
 from nessmap.models.linear import LinearModel
 from nessmap.statistics.statistic import N_GROUP, Statistic
+
+
+def kept_states(block: Block) -> Iterator[tuple[int, Array]]:
+    """The states (n_dim, n_lane) of a block that a relaxation keeps, each with the number of its time."""
+    stride = block.run.stride
+    last = block.step + len(block.x) - 1 == block.run.n_step  # only then is a block's last state no other's first
+    for n in range(-block.step % stride, len(block.x) - (not last), stride):
+        yield (block.step + n) // stride, block.x[n]
 
 
 class RelaxingMoments(Statistic[LinearModel]):
@@ -23,12 +32,9 @@ class RelaxingMoments(Statistic[LinearModel]):
     def accumulate(self, sums: Array, model: LinearModel, block: Block) -> None:
         first, second = model.correlated_pairs
         rows = sums.reshape(N_TIME, -1, N_GROUP)
-        stride = block.run.stride
-        last = block.step + len(block.x) - 1 == block.run.n_step  # only then is a block's last state no other's first
-        for n in range(-block.step % stride, len(block.x) - (not last), stride):
-            x = block.x[n]
+        for time, x in kept_states(block):
             entries = np.concatenate([x, x[first] * x[second]])
-            rows[(block.step + n) // stride] += entries.reshape(len(entries), -1, N_GROUP).sum(axis=1)
+            rows[time] += entries.reshape(len(entries), -1, N_GROUP).sum(axis=1)
 
     def n_term(self, run: Run) -> int:
         """One at each time."""

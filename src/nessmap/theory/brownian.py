@@ -194,6 +194,25 @@ def driven_cycle(particle: UnderdampedParticle, force_amplitude: float, frequenc
     return Cycle(amplitude, math.atan2(abs(inertia), particle.friction), rate)
 
 
+def exponential_moment(covariance: Array, constant: float, linear: Array, quadratic: Array, order: float) -> float:
+    """Mean of e^(-order s), s = constant + linear y + y^T quadratic y, y normal about 0; inf where it diverges.
+
+    The Gaussian integral of docs/theory.md (154), whose M must be positive definite.
+
+    >>> round(exponential_moment(np.eye(1), 0.0, np.zeros(1), np.eye(1), 1.0), 12)  # 1/sqrt 3
+    0.57735026919
+    """
+    strength, axis = np.linalg.eigh(covariance)
+    root = axis * np.sqrt(np.maximum(strength, 0.0))
+    metric = np.eye(len(root)) + 2.0 * order * root.T @ quadratic @ root
+    if np.linalg.eigvalsh(metric)[0] <= 0.0:
+        return math.inf
+    tilt = order * root.T @ linear
+    exponent = -order * constant + 0.5 * tilt @ np.linalg.solve(metric, tilt)
+    with np.errstate(over="ignore"):
+        return float(np.exp(exponent) / math.sqrt(np.linalg.det(metric)))
+
+
 def entropy_moment(
     particle: UnderdampedParticle, force: float, start: NormalLaw, time: float, order: float = 1.0
 ) -> float:
@@ -227,17 +246,9 @@ def entropy_moment(
     response = np.array([1.0, step.matrix[0, 0], step.matrix[1, 0]])
     covariance = var_first * np.outer(response, response)
     covariance[1:, 1:] += step.covariance
-    strength, axis = np.linalg.eigh(covariance)
-    root = axis * np.sqrt(np.maximum(strength, 0.0))
-
     displaced = float(balance.work) / temperature  # F <x_t - x_0> / T
     constant = displaced - mass * (last**2 - first**2) / (2.0 * temperature) + 0.5 * math.log(var_last / var_first)
     linear = np.array([mass * first, -mass * last, force]) / temperature
     kinetic = mass / (2.0 * temperature)
     quadratic = np.diag([kinetic - 0.5 / var_first, 0.5 / var_last - kinetic, 0.0])
-    metric = np.eye(3) + 2.0 * order * root.T @ quadratic @ root
-    if np.linalg.eigvalsh(metric)[0] <= 0.0:
-        return math.inf
-    tilt = order * root.T @ linear
-    exponent = -order * constant + 0.5 * tilt @ np.linalg.solve(metric, tilt)
-    return float(math.exp(exponent) / math.sqrt(np.linalg.det(metric)))
+    return exponential_moment(covariance, constant, linear, quadratic, order)
