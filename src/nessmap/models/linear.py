@@ -95,6 +95,13 @@ class LinearModel(MomentModel):
         first, second = self.lagged_pairs
         return gaussian.antisymmetric_force(self.linear_drift, self.linear_diffusion)[second, first]
 
+    @cached_property
+    def velocity_weight(self) -> Array:
+        """M = D^-1 V (n_dim, n_dim), V x the current velocity; exactly 0 at equilibrium. D is regular."""
+        circulation = gaussian.irreversible_circulation(self.linear_drift, self.linear_diffusion)
+        velocity = -np.linalg.solve(self.stationary_covariance, circulation.T).T
+        return np.asarray(np.linalg.solve(self.linear_diffusion, velocity))
+
     def path_entropy_production_rate(self, dt: float) -> float:
         """Exact mean of the path estimator at step dt; differs from the rate by about -gamma dt per mode."""
         return gaussian.path_entropy_production_rate_at(self.linear_drift, self.linear_diffusion, dt)
@@ -115,6 +122,10 @@ class LinearModel(MomentModel):
     def stationary_sample(self, normals: Array) -> Array:
         """Draws from N(0, S), given standard normals (n_dim, n_lane)."""
         return noise_factor(self.stationary_covariance) @ normals
+
+    def transient_start(self, normals: Array, start: Start) -> Array:
+        """Independent normal coordinates of one variance, about a mean with a wave on it."""
+        return np.asarray(self.initial_mean(start)[:, None] + np.sqrt(start.variance) * normals)
 
     def initial_mean(self, start: Start) -> Array:
         """Mean of the simulated coordinates (n_dim,) where a relaxation begins."""

@@ -135,7 +135,7 @@ def power_law_spectrum(exponent: float, signal_variance: float, n_term: int = 20
     return TuningSpectrum(coefficients, np.asarray(moment(2 * exponent) - moment(exponent) ** 2))
 
 
-def _tail(squares: Array, total: float) -> tuple[float, Array]:
+def series_tail(squares: Array, total: float) -> tuple[float, Array]:
     """What the series leaves of the total, and 32 values of n of equal weight that stand for it.
 
     Remainders R_n ~ n^-beta, beta from the last octave: a share y of the tail lies beyond n = N y^(-1/beta).
@@ -209,7 +209,7 @@ def neuron_response(
 
     squares = spectrum.coefficients**2
     order = np.arange(1.0, len(squares))
-    left, beyond = _tail(squares, float(spectrum.covariance))
+    left, beyond = series_tail(squares, float(spectrum.covariance))
 
     def summed(weight: Callable[[Array], Array]) -> float:
         return float(squares[1:] @ weight(order) + left * weight(beyond).mean())
@@ -267,7 +267,7 @@ def network_response(network: SensingNetwork, spectrum: TuningSpectrum) -> Netwo
     response = (lagged(order) @ coefficients.T[1:, :, None])[..., 0]  # (n_term, N)
     mixed = response.T @ coefficients[:, 1:].T
     # the slowest part of the series decides what its tail looks like
-    left, beyond = _tail((coefficients**2).sum(axis=0), float(np.trace(forced)))
+    left, beyond = series_tail((coefficients**2).sum(axis=0), float(np.trace(forced)))
     if left > 0.0:
         mixed = mixed + lagged(beyond).mean(axis=0) @ (forced - coefficients[:, 1:] @ coefficients[:, 1:].T)
     noise = network.noise

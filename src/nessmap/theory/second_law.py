@@ -5,14 +5,16 @@ dx = A x dt + sqrt(2 D) dW. docs/theory.md, "Neurons that sense a velocity".
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from nessmap.theory import gaussian
 from nessmap.theory.gaussian_information import Coordinates
 from nessmap.theory.gaussian_stationary import square_matrix, stable_system, symmetric_matrix
+
+Array = NDArray[np.floating[Any]]
 
 
 def irreversible_current_rate(drift_matrix: ArrayLike, diffusion: ArrayLike, parity: ArrayLike) -> float:
@@ -50,10 +52,23 @@ def irreversible_current_rate(drift_matrix: ArrayLike, diffusion: ArrayLike, par
     noisy = np.diag(noise) > 0.0
     if drift[~noisy].any():
         raise ValueError("drift_matrix: an irreversible drift acts on a variable without noise, expected noise there")
-    covariance = gaussian.stationary_covariance(drift_matrix, noise)
-    current = drift + noise @ np.linalg.inv(covariance)
-    block = current[noisy] @ covariance @ current[noisy].T
-    return float(np.trace(np.linalg.solve(noise[np.ix_(noisy, noisy)], block)))
+    return float(mean_square_current(drift, noise, gaussian.stationary_covariance(drift_matrix, noise)))
+
+
+def mean_square_current(irreversible_drift: Array, diffusion: Array, covariance: Array) -> Array:
+    """The same in any Gaussian states of zero mean, given what of the drift is irreversible, (...)  [k_B/time].
+
+    tr(G^T D^-1 G S), G = A_irr + D S^-1                                                          docs/theory.md (169)
+
+    Parameters
+    ----------
+    irreversible_drift, diffusion : (n, n) arrays; no drift and no noise on the same coordinates.
+    covariance : (..., n, n) array [x^2].
+    """
+    noisy = np.flatnonzero(np.diag(diffusion) > 0.0)
+    current = (irreversible_drift + diffusion @ np.linalg.inv(covariance))[..., noisy, :]
+    spread = current @ covariance @ np.swapaxes(current, -1, -2)
+    return np.asarray(np.trace(np.linalg.solve(diffusion[np.ix_(noisy, noisy)], spread), axis1=-2, axis2=-1))
 
 
 class SecondLaw(NamedTuple):
