@@ -254,6 +254,44 @@ class TwoStateSynapse:
         retained = _count_information(kept[0], kept[1], n_synapse)
         return TwoStateMemory(written[0], written[1], known, cost, per_bit, retained)
 
+    def forgetting_production(self, stimulus_time: float, since: float, n_synapse: int = 1) -> float:
+        """Entropy that all synapses produce in a time after the stimulus, mean over both signs  [k_B].
+
+        KL(p_ts || p_rest) - KL(p_t || p_rest) per synapse                                         docs/theory.md (186)
+
+        >>> round(TwoStateSynapse(2.0, 0.1, 0.01, 0.01).forgetting_production(1.0, 50.0), 12)
+        0.318202554553
+        """
+        resting = self.rest_up / (self.rest_up + self.rest_down)
+        fading = math.exp(-(self.rest_up + self.rest_down) * since)
+        memory = self.memory(stimulus_time, 0.0)
+        produced = 0.0
+        for end in (memory.up_after_positive, memory.up_after_negative):
+            later = resting + (end - resting) * fading
+            produced += 0.5 * n_synapse * (_divergence(end, resting) - _divergence(later, resting))
+        return produced
+
+    def memory_lifetime(self, stimulus_time: float, threshold: float, n_synapse: int = 1) -> float:
+        """Time after the stimulus until less than `threshold` nats are left, 0 if there never were  [time].
+
+        >>> synapse = TwoStateSynapse(2.0, 0.1, 0.01, 0.01)
+        >>> round(synapse.memory_lifetime(1.0, synapse.memory(1.0, 50.0).information_retained), 9)
+        50.0
+        """
+        from scipy.optimize import brentq
+
+        require_positive("memory_lifetime", threshold=threshold)
+
+        def excess(since: float) -> float:
+            return self.memory(stimulus_time, since, n_synapse).information_retained - threshold
+
+        if excess(0.0) <= 0.0:
+            return 0.0
+        late = 1.0 / (self.rest_up + self.rest_down)
+        while excess(late) > 0.0:
+            late *= 2.0
+        return float(brentq(excess, 0.0, late, xtol=1e-12 * late, rtol=1e-14))
+
 
 def _divergence(p: float, reference: float) -> float:
     """KL of two Bernoulli laws, all probabilities inside (0, 1) [nats]."""
