@@ -18,6 +18,8 @@ import numpy as np
 
 from nessmap.model import Array, Model, parameter
 
+_MOST_DRAWS = 100  # of a J that is admitted
+
 
 @dataclasses.dataclass(frozen=True)
 class RandomCoupling(Model):
@@ -40,13 +42,25 @@ class RandomCoupling(Model):
         return self.n_neuron
 
     def realisation(self, index: int, seed: int) -> Self:
-        made = dataclasses.replace(self)
-        object.__setattr__(made, "drawn", self.coupling_matrix(index, seed))
-        return made
+        """The model with its J: the first draw that it admits; which one may depend on parameters where not all will do."""
+        for attempt in range(_MOST_DRAWS):
+            matrix = self.coupling_matrix(index, seed, attempt)
+            if self.admits(matrix):
+                made = dataclasses.replace(self)
+                object.__setattr__(made, "drawn", matrix)
+                return made
+        known = f"gain = {self.gain}, n_neuron = {self.n_neuron}"
+        raise ValueError(
+            f"{self.name}: {known}: none of {_MOST_DRAWS} draws of J is stable; lower gain or raise n_neuron"
+        )
 
-    def coupling_matrix(self, index: int, seed: int) -> Array:
-        """J (N, N) of a realisation; rows receive."""
-        symmetric, antisymmetric = _drawn_matrices(self.n_neuron, index, seed)
+    def admits(self, matrix: Array) -> bool:
+        """Whether J has a stationary state."""
+        return True
+
+    def coupling_matrix(self, index: int, seed: int, attempt: int = 0) -> Array:
+        """J (N, N) of a realisation; rows receive. Later attempts are for those who cannot use the first."""
+        symmetric, antisymmetric = _drawn_matrices(self.n_neuron, index, seed, attempt)
         share = np.sqrt((1 + self.symmetry) / 2), np.sqrt((1 - self.symmetry) / 2)
         matrix = share[0] * symmetric + share[1] * antisymmetric
         return np.asarray(matrix * (self.gain / np.sqrt(self.n_neuron)))
@@ -62,7 +76,7 @@ class RandomCoupling(Model):
 
 
 @lru_cache(maxsize=2)
-def _drawn_matrices(n_neuron: int, index: int, seed: int) -> tuple[Array, Array]:
+def _drawn_matrices(n_neuron: int, index: int, seed: int, attempt: int) -> tuple[Array, Array]:
     """S and K (N, N) of a realisation, without their diagonals."""
     from nessmap.kernels.random import (
         PURPOSE_START,
@@ -71,7 +85,9 @@ def _drawn_matrices(n_neuron: int, index: int, seed: int) -> tuple[Array, Array]
     )  # late: planning must not load numba
 
     # a stream of its own: other parameters have no say
-    name = json.dumps(["random_coupling", n_neuron, index, seed, STREAM_VERSION]).encode()
+    name = json.dumps(
+        ["random_coupling", n_neuron, index, seed, STREAM_VERSION, *([attempt] if attempt else [])]
+    ).encode()
     key = int.from_bytes(hashlib.blake2b(name, digest_size=8).digest(), "big")
     made: list[Any] = []
     for draw, sign in enumerate((1.0, -1.0)):
