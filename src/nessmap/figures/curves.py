@@ -77,8 +77,14 @@ def _unstable(chosen: Selection, x: Axis, status: Array) -> list[Stretch]:
         elif a >= 0 > b or a < 0 <= b:
             zero = left + (right - left) * a / (a - b)
             found.append((left, zero) if a >= 0 else (zero, right))
+    # a confined model has a stationary state beyond: where runs say so, nothing is unstable
+    ran = x.scaled(x.centres)[np.isin(status, (OK, SHORT_RUN))]
     unscaled = np.exp if x.logarithmic else np.asarray
-    return [(float(unscaled(left)), float(unscaled(right))) for left, right in _joined(found)]
+    return [
+        (float(unscaled(left)), float(unscaled(right)))
+        for left, right in _joined(found)
+        if not ((left < ran) & (ran < right)).any()
+    ]
 
 
 def _joined(stretches: Sequence[Stretch]) -> list[Stretch]:
