@@ -48,7 +48,10 @@ def collect(results: Path) -> None:
             row: dict[str, Any] = {"name": name, "long_name": attributes["long_name"], "units": attributes["units"]}
             row |= {"kind": kind, "ways": attributes.get("theory_approximation", ""), "n": int(z.size)}
             if z.size:
-                row |= {"inside": round(float(np.mean(np.abs(z) < 2)), 3), "rms": round(float(np.sqrt(np.mean(z**2))), 2)}
+                row |= {
+                    "inside": round(float(np.mean(np.abs(z) < 2)), 3),
+                    "rms": round(float(np.sqrt(np.mean(z**2))), 2),
+                }
             rows.append(row)
         facts = {
             "points": int(dataset["status"].size),
@@ -69,19 +72,25 @@ def page(file: Path) -> str:
     facts = json.loads((KEPT / f"{name}.json").read_text())
     figures = list(settings["figures"])
     lines = [f"# {settings['title']}", "", explanation(file), "", f"![{figures[0]}]({name}.png)", ""]
-    lines += [f"*`{figures[0]}` of the small form, {facts['points']} points, {facts['core_seconds']} core-seconds.*", ""]
+    lines += [
+        f"*`{figures[0]}` of the small form, {facts['points']} points, {facts['core_seconds']} core-seconds.*",
+        "",
+    ]
     if (Path(__file__).parent / "sample" / f"{name}.html").exists():
         lines += [f'<p><a href="../{name}.html">Look around in it</a>: any observable over any axes, offline.</p>', ""]
         lines += [f'<iframe src="../{name}.html" title="explorer of {name}" width="100%" height="720"></iframe>', ""]
     lines += ["## How it was checked", ""]
-    lines += ["| observable | unit | theory | cells compared | share with \\|z\\| < 2 | rms z |", "|---|---|---|---|---|---|"]
+    lines += [
+        "| observable | unit | theory | cells compared | share with \\|z\\| < 2 | rms z |",
+        "|---|---|---|---|---|---|",
+    ]
     for row in facts["observables"]:
         theory = f"{row['kind']}: {row['ways'].split(';')[0]}" if row["ways"] else row["kind"]
         compared = f"{row['n']} | {100 * row['inside']:.0f} % | {row['rms']}" if row["n"] else "0 | |"
         lines.append(f"| {row['long_name']} (`{row['name']}`) | {row['units']} | {theory} | {compared} |")
     lines += [
         "",
-        "Where theory is exact, z follows Student's t with 15 degrees of freedom: 94 % of cells have |z| < 2, and the rms is 1.07.",
+        "Where theory is exact, z follows Student's t with 15 degrees of freedom: 94 % of cells have |z| < 2, the rms is 1.07.",
         "Where it is approximate, z measures the approximation against the error bar, and no agreement is claimed.",
         "",
         "## Run it",
@@ -106,7 +115,12 @@ def write(folder: Path) -> None:
     """Write the pages of all sweeps that have been collected, and the index of them."""
     shown = [file for file in sorted(SWEEPS.glob("*.yaml")) if (KEPT / f"{file.stem}.json").exists()]
     folder.mkdir(exist_ok=True)
-    lines = ["# Gallery", "", "One phase diagram for one question; each page says what is seen and how it was checked.", ""]
+    lines = [
+        "# Gallery",
+        "",
+        "One phase diagram for one question; each page says what is seen and how it was checked.",
+        "",
+    ]
     for file in shown:
         title = yaml.safe_load(file.read_text())["title"]
         (folder / f"{file.stem}.md").write_text(page(file))
