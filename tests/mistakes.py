@@ -177,7 +177,8 @@ MISTAKES: dict[str, tuple[dict[str, object], str]] = {
         "observables: structure_factor is not defined for linear_langevin; known: entropy_production_rate, "
         "entropy_production_rate_path, entropy_production_rate_fitted, entropy_production_bound, site_variance, "
         "mutual_information, information_flow, entropy_production_rate_first, entropy_production_rate_second, "
-        "entropy_flow_first, entropy_flow_second, transfer_entropy_rate, transfer_entropy_rate_back",
+        "entropy_flow_first, entropy_flow_second, transfer_entropy_rate, transfer_entropy_rate_back, short_time_bound, "
+        "short_time_tightness, uncertainty_tightness, information_flow_bound, information_flow_tightness",
     ),
     "an observable of another kind of run": (
         {"observables": ["transient_entropy_flow"]},

@@ -24,36 +24,51 @@ MAY_IMPORT = {
     "kernels": "",
     "theory": "",
     "model": "",
-    "executors": "",  # they map any function
+    "allocation": "",  # what a scheduler lent
+    "stopping": "",
+    "executors": "allocation",  # they map any function
     "figures": "",  # they read the dataset and nothing else
+    "explorer": "figures",  # whose colours it shares
     "identity": "model",
     "models": "kernels model theory",
     "statistics": "kernels model models theory",
     "observables": "model models statistics theory",
+    "estimators": "statistics theory",
     "protocols": "kernels model models",
     "simulate": "identity model models protocols statistics",
     "config": "model",
     # figures: the names of drawings only, so that a misspelt figure is said before hours of simulation; they load nothing
     "drawings": "config figures model",
     "sweep": "config drawings identity model models observables protocols simulate statistics",
-    "points": "__init__ identity model simulate",
+    "segment_index": "",
+    "points": "__init__ identity model segment_index simulate",
+    "messages": "points",
+    "upkeep": "points segment_index simulate sweep",
+    "shards": "identity protocols simulate statistics sweep",
+    "inspect_log": "inspect_sweep points shard sweep upkeep",
     "shard": "executors identity model models points protocols simulate statistics sweep",
     "assembly": "model points simulate statistics sweep",
     "evaluate": "model models observables statistics",
+    "trial": "evaluate model models observables protocols simulate statistics",
+    "scaffold": "config models",
     "phase_diagram": "__init__ evaluate executors identity model models observables protocols simulate statistics sweep",
-    "inspect_sweep": "config evaluate model phase_diagram points shard simulate statistics sweep",
-    "workflow": "config executors identity sweep",
-    "__main__": "__init__ assembly config executors figures inspect_sweep model phase_diagram points shard sweep",
+    "inspect_sweep": "config evaluate model phase_diagram points shard shards simulate statistics sweep",
+    "workflow": "config executors identity shards sweep",
+    "recordings": "config estimators",
+    "estimate": "config estimators figures recordings",
+    "__main__": "__init__ allocation assembly config estimate executors explorer figures inspect_log "
+    "inspect_sweep messages model phase_diagram points shard shards stopping sweep",
 }
 
 # In which rooms a library may be imported; numpy and the standard library may be everywhere, no other library anywhere else.
 LIBRARIES = {
     "numba": "kernels",
     "llvmlite": "kernels",
-    "scipy": "theory statistics figures",  # figures: the distribution that z-scores are held against
+    "scipy": "theory statistics figures estimators",  # figures: the distribution that z-scores are held against
     "zarr": "points assembly phase_diagram",
-    "xarray": "assembly phase_diagram figures",
+    "xarray": "assembly phase_diagram figures explorer estimate recordings",
     "dask": "executors",
+    "dask_jobqueue": "executors",
     "distributed": "executors",
     "matplotlib": "figures",
     "contourpy": "figures",
@@ -195,5 +210,6 @@ def test_no_rule_makes_what_no_sweep_has():
     assert [path for path in (*there, *absent) if made(path)] == there
     assert targets({"a": known["a"]}, "results") == [
         "results/a/phase_diagram.zarr/zarr.json",
+        "results/a/explorer.html",
         "results/a/figures/map.svg",
     ]

@@ -261,7 +261,7 @@ def test_a_sweep_is_named_or_given_as_a_file(word, path, name, sweep_file, tmp_p
     [
         ({"sweep": "tiny"}, "--config sweep is not a setting; known: executor, results, small, sweeps"),
         ({"small": "perhaps"}, "--config small=perhaps, expected true or false"),
-        ({"executor": "dask"}, "--config executor=dask, expected one of serial, local"),
+        ({"executor": "dask"}, "--config executor=dask, expected one of serial, local, slurm"),
         ({"sweeps": "tniy"}, "workflow/sweeps/tniy.yaml: no such file; did you mean tiny.yaml?"),
     ],
 )

@@ -154,7 +154,10 @@ PARAMETERS = [(model, parameter) for model in MODELS.values() for parameter in m
 def test_a_parameter_is_in_the_key_when_it_shapes_the_path_and_only_then(model, parameter):
     changed = copy.copy(model())
     # past the checks: every parameter, whatever its domain; what the path does not know may be read while naming it
-    other = {"transfer": "tanh"}.get(parameter.name, "another value") if parameter.shapes_path else parameter.default
+    functions = {"transfer": ("tanh", "arcsinh"), "tuning": ("tanh", "quadratic")}.get(
+        parameter.name, ("another value",)
+    )
+    other = next(f for f in functions if f != parameter.default) if parameter.shapes_path else parameter.default
     object.__setattr__(changed, parameter.name, other)
     assert (path_of(changed) != path_of(model())) == parameter.shapes_path
 

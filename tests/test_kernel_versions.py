@@ -14,13 +14,21 @@ import pytest
 from nessmap import identity, kernels
 from nessmap.kernels import (
     amari_field,
+    brownian_particle,
+    first_passage,
     functions,
     langevin,
     linear_blocks,
+    matrix_product,
     moments,
     multiplicative_field,
     neural_field,
+    plastic_synapse,
+    quasi_potential,
+    random_network,
+    sensing,
     stages,
+    two_state_synapse,
     windows,
 )
 from nessmap.kernels import random as philox
@@ -40,12 +48,20 @@ class Known(NamedTuple):
 KNOWN = {
     "random": Known((1,), "b6ead528eb50f20d", "127969b9ad7a1e26"),
     "amari_field": Known((1,), "3cf860913b25f816", "2c77fea05de74e96"),
+    "brownian_particle": Known((1,), "c92cdccf63644af1", "845ef86beb41a6e6"),
     "linear_blocks": Known((1,), "0e13e2cc8f68377f", "ea542c30a4bb7f47"),
+    "first_passage": Known((1,), "6bfe4cbb05ff27ce", "ac650bb1d55fac03"),
     "functions": Known((2,), "6efc5ce53b97a485", "2d9cf874dbf26a9b"),
     "langevin": Known((1,), "655ff36231e1533c", "caae30a5d14566cf"),
+    "matrix_product": Known((1,), "b9ff7f8338a2866e", "63780824f4075f27"),
+    "quasi_potential": Known((1,), "48bd3a2e998d42ae", "adb9c90e07f3254f"),
+    "random_network": Known((1,), "b5c242db93962d30", "c7909f820ad8bf99"),
     "neural_field": Known((1,), "24ca22988d160600", "a269de3a754482ea"),
     "multiplicative_field": Known((1,), "fa0e9f3467637f1e", "7c41253219a73cf6"),
     "squared_drift": Known((1,), "6877505da80460aa", "ea05c63a86b6b37c"),
+    "sensing": Known((1,), "210201f878df16ac", "7c3339b55a0bb973"),
+    "plastic_synapse": Known((1,), "0c11c5bc1c96b810", "0c4bff9f9bb30e4d"),
+    "two_state_synapse": Known((1,), "9845dcaab2f1e752", "22c65779cbc25803"),
     "stages": Known((1,), "c4c98a34e447a9bf", "9959dd92ec2c0047"),
     "windows": Known((1,), "9516ae87abc190cb", "a8db8ec4654455f6"),
     "moments": Known((1, 1), "02835f23d4629f9e", "24dbbe2f63c13e4c"),
@@ -53,12 +69,20 @@ KNOWN = {
 BUMP = {
     "random": "STREAM_VERSION in src/nessmap/kernels/random.py",
     "amari_field": "KERNEL_VERSION in src/nessmap/kernels/amari_field.py",
+    "brownian_particle": "KERNEL_VERSION in src/nessmap/kernels/brownian_particle.py",
     "linear_blocks": "KERNEL_VERSION in src/nessmap/kernels/linear_blocks.py",
+    "first_passage": "KERNEL_VERSION in src/nessmap/kernels/first_passage.py",
     "functions": "KERNEL_VERSION in src/nessmap/kernels/functions.py",
     "langevin": "KERNEL_VERSION in src/nessmap/kernels/langevin.py",
+    "matrix_product": "KERNEL_VERSION in src/nessmap/kernels/matrix_product.py",
+    "quasi_potential": "KERNEL_VERSION in src/nessmap/kernels/quasi_potential.py",
+    "random_network": "KERNEL_VERSION in src/nessmap/kernels/random_network.py",
     "neural_field": "KERNEL_VERSION in src/nessmap/kernels/neural_field.py",
     "multiplicative_field": "KERNEL_VERSION in src/nessmap/kernels/multiplicative_field.py",
     "squared_drift": "KERNEL_VERSION in src/nessmap/kernels/squared_drift.py, and version of NonlinearBump",
+    "sensing": "KERNEL_VERSION in src/nessmap/kernels/sensing.py",
+    "plastic_synapse": "KERNEL_VERSION in src/nessmap/kernels/plastic_synapse.py",
+    "two_state_synapse": "KERNEL_VERSION in src/nessmap/kernels/two_state_synapse.py",
     "stages": "KERNEL_VERSION in src/nessmap/kernels/stages.py",
     "windows": "version of PathEntropyWindows in src/nessmap/statistics/windows.py",
     "moments": "version of Covariance and LaggedCovariance in src/nessmap/statistics/moments.py",
@@ -129,6 +153,47 @@ def entropy_less_squared_drift(x):
     return np.concatenate([along, local])
 
 
+def run_of_neurons(key):
+    """Paths of four neurons with two kinds of tuning curves, and their heat."""
+    x, out = np.full((2, 6, 5, 32), 0.3), np.empty((2, 5, 32))
+    matrix, shape = np.cos(np.arange(16.0)).reshape(4, 4) / 4, np.linspace(0.5, 1.5, 12).reshape(3, 4)
+    velocity, weight = np.array([0.9, 0.4]), np.linspace(-0.5, 0.5, 16).reshape(4, 4)
+    for part, function in enumerate((1, sensing.POWER)):
+        sensing.advance(x[part], velocity, matrix, weight, np.tril(matrix), function, shape, key, 128, 7)
+        sensing.heat_of_steps(out[part], x[part], weight, matrix - matrix.T, function, shape)
+    return np.concatenate([x.ravel(), out.ravel()])
+
+
+def run_of_a_network(x, key):
+    """Paths of five neurons and deviations from them, and what is summed on the way."""
+    tiles = matrix_product.packed(np.cos(np.arange(25.0)).reshape(5, 5))
+    both, scalars = np.concatenate([x, x[:, ::-1]], axis=1), np.empty((5, 6, 32))
+    random_network.advance(both, scalars, tiles, np.array([0.1, 0.4]), np.full(320, np.nan), 1, key, 128, 7)
+    return np.concatenate([both.ravel(), scalars.ravel()])
+
+
+def run_of_a_sampler(x, key):
+    """Iterations of five neurons at two temperatures, and the overlaps of their replicas."""
+    coupling = tuple(matrix_product.packed(m) for m in (np.cos(np.arange(25.0)).reshape(5, 5), np.eye(5)))
+    scalars, sums, law = np.empty((5, 6, 16)), np.zeros((3, N_GROUP)), np.array([0.05, 0.3, 3.0, 1.0])
+    transfer = 1, np.array([np.ones(5), np.zeros(5)])
+    quasi_potential.advance(x, scalars, coupling, transfer, law, np.array([0.5, 1.0]), key, 128, 7)
+    quasi_potential.add_overlaps(sums, x, coupling, transfer)
+    return np.concatenate([x.ravel(), scalars.ravel(), sums.ravel()])
+
+
+def run_of_synapses(name, x, key):
+    """Paths of three synapses that learn, of three with two states, or of one that passes between two weights."""
+    if name == "plastic_synapse":
+        plastic_synapse.advance(x, np.array([0.9, 0.4, 0.7, 1.5]), 9, key, 128, 7)
+    elif name == "two_state_synapse":
+        quantile = np.linspace(-0.8, 0.8, 8).reshape(2, 2, 2)
+        two_state_synapse.advance(x, quantile, np.linspace(-1.0, 1.5, 4).reshape(2, 2), 9, key, 128, 7)
+    else:
+        first_passage.advance(x, np.array([0.1, -0.2, 1.0, -1.0]), 0.5, np.array([-0.5, 0.5]), 0.2, key, 128, 7)
+    return x
+
+
 def run_digest(name: str) -> str:
     """Digest of a short run, rounded to 9 decimals of numbers of order 1: CPUs differ in the 16th."""
     x = np.empty((6, 5, 32))
@@ -150,6 +215,17 @@ def run_digest(name: str) -> str:
         result = x
     elif name == "neural_field":
         result = run_of_a_field(x, key)
+    elif name == "matrix_product":
+        result = np.empty((8, 32))
+        matrix_product.fill_product(result, matrix_product.packed(np.cos(np.arange(25.0)).reshape(5, 5)), x[0])
+    elif name == "quasi_potential":
+        result = run_of_a_sampler(x, key)
+    elif name == "random_network":
+        result = run_of_a_network(x, key)
+    elif name == "sensing":
+        result = run_of_neurons(key)
+    elif name in ("plastic_synapse", "two_state_synapse", "first_passage"):
+        result = run_of_synapses(name, x, key)
     elif name == "multiplicative_field":
         result = run_under_multiplicative_noise(key)
     elif name == "squared_drift":
@@ -159,6 +235,11 @@ def run_digest(name: str) -> str:
         result, weights, row = np.zeros((4, 32)), np.cos(np.arange(40.0)).reshape(10, 4), np.r_[0:8, 0:4]
         stage, pointer, column = np.array([0, 2, 3]), np.array([0, 3, 5, 10]), np.r_[0, 2, 4, 1, 3, 0, 3, 5:8]
         stages.add_product(result, x[0], np.empty((2, 8, 32)), stage, pointer, column, weights, row)
+    elif name == "brownian_particle":
+        result, entries = np.tile(x[:1], (6, 2, 1))[:, :6].copy(), np.cos(np.arange(50.0)).reshape(5, 10) / 3
+        outcome = entries[:, :2].copy(), entries[:, 2:5].copy(), np.tril(entries[:, 5:])
+        push = np.array([0.5, 0.1, -0.3, 0.7])
+        brownian_particle.advance(result, *outcome, np.array([1.5, 0.8]), push, 0.3, key, 128, 7)
     elif name == "linear_blocks":
         result, blocks = np.ascontiguousarray(x[:, :4]), np.linspace(-0.5, 0.5, 8).reshape(2, 2, 2)
         linear_blocks.advance(result, np.array([[0, 2], [3, 1]]), blocks, np.tril(blocks + 1), key, 128, 7)

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from nessmap.model import as_written
 
@@ -65,6 +65,12 @@ class RunSettings(_Settings):
     max_failed_fraction: float = Field(
         default=0.05, ge=0, le=1, description="share of failed points that fails a shard"
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _iterations_are_counted(cls, settings: Any) -> Any:
+        sampled = isinstance(settings, dict) and settings.get("kind") == "sampler"
+        return {"dt": 1.0, **settings} if sampled else settings
 
     @field_validator("dt", "duration", "timeout", "max_failed_fraction", mode="before")
     @classmethod
@@ -200,6 +206,9 @@ def _validate(source: str, content: Mapping[str, Any]) -> SweepSettings:
     if run.start.variance < 1e-9 * largest**2:
         expected = f">= {1e-9 * largest**2:.3g} [1e-9 of the squared mean]: second moments would lose it to rounding"
         raise ConfigError(f"{source}: run.start.variance = {run.start.variance}, expected {expected}")
+    if run.kind == "sampler" and run.dt != 1.0:
+        expected = "1, or nothing: a sampler has no time, run.duration is its number of iterations"
+        raise ConfigError(f"{source}: run.dt = {run.dt}, expected {expected}")
     if run.duration < run.dt:
         raise ConfigError(
             f"{source}: run.duration = {run.duration}, expected at least one time step, run.dt = {run.dt}"

@@ -256,7 +256,10 @@ class Model(ABC):
     confined: ClassVar[bool] = False  # has it a stationary state where its fixed point is not stable, too?
 
     def __post_init__(self) -> None:
+        canonical = self._canonical_defaults()
         for name, declared in self.parameters().items():
+            if name in canonical and getattr(self, name) is canonical[name]:
+                continue
             try:
                 object.__setattr__(self, name, declared.coerce(getattr(self, name)))
             except ParameterError as error:
@@ -285,6 +288,20 @@ class Model(ABC):
             )
             for field in dataclasses.fields(cls)  # type: ignore[arg-type]  # every subclass is a dataclass
         }
+
+    @classmethod
+    @cache
+    def _canonical_defaults(cls) -> Mapping[str, Any]:
+        """Defaults that need no check: at most points of a large sweep most parameters have them."""
+
+        def is_canonical(declared: Parameter) -> bool:
+            try:
+                found = declared.coerce(declared.default)
+            except ParameterError:
+                return False
+            return type(found) is type(declared.default) and bool(found == declared.default)
+
+        return {name: declared.default for name, declared in cls.parameters().items() if is_canonical(declared)}
 
     def path_parameters(self) -> dict[str, Any]:
         """The parameters that shape a trajectory, in canonical form: the model's part of a point's identity."""
@@ -331,9 +348,17 @@ class Model(ABC):
         """How a kernel advances the model by steps dt."""
         raise TypeError(f"{self.name} has no stepper")
 
+    def tangent_stepper(self, dt: float) -> Stepper:
+        """How a kernel advances x and a small deviation below it, (2 n_dim, n_lane), with "growth" among its scalars."""
+        raise TypeError(f"{self.name} has no tangent dynamics: no run of kind tangent")
+
     def stationary_sample(self, normals: Array) -> Array:
         """Where stationary runs start, given standard normals (n_dim, n_lane): the stationary law, or near it and a burn_in."""
         raise TypeError(f"{self.name} has no start")
+
+    def transient_start(self, normals: Array, start: Start) -> Array:
+        """Where relaxations start, given standard normals (n_dim, n_lane) and the run's start; a model may have its own."""
+        raise TypeError(f"{self.name}: run.kind = transient needs a linear model, or one with a transient_start")
 
     @property
     def burn_in(self) -> float:

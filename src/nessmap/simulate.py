@@ -158,7 +158,7 @@ def _compile(unit: Unit, model: Model) -> None:
     protocol = _protocol(unit, model)
     start = protocol.rough_start()
     for statistic in (STATISTICS[name] for name in unit.statistics):
-        n_step = statistic.segment or protocol.steps_per_block(model.n_dim)
+        n_step = statistic.segment // statistic.every or protocol.steps_per_block(model.n_dim)
         statistic.accumulate(statistic.zero(model), model, protocol.advance(start, n_step)[1])
     _compiled.add(kernels)
 
@@ -170,10 +170,10 @@ def _protocol(unit: Unit, model: Model) -> Protocol:
 
 class Segments:
     """Gathers blocks into pieces of a fixed length, for statistics that look further than a block; a longer block is whole
-    pieces already."""
+    pieces already. Of a piece the states 0, every, 2 every, ... are kept: all of a large network would fill the memory."""
 
-    def __init__(self, length: int) -> None:
-        self.length = length
+    def __init__(self, length: int, every: int = 1) -> None:
+        self.length, self.every = length, every
         self._x = np.empty(0)
         self._scalars: dict[str, Array] = {}
 
@@ -181,12 +181,14 @@ class Segments:
         """The segment that this block completes, if it does; its array is reused for the next one."""
         n_step = len(block.x) - 1
         if n_step % self.length == 0:
-            return block
+            return block._replace(x=block.x[:: self.every])
         if not self._x.size:
-            self._x = np.empty((self.length + 1, *block.x.shape[1:]))
+            self._x = np.empty((self.length // self.every + 1, *block.x.shape[1:]))
             self._scalars = {name: np.empty((self.length, *a.shape[1:])) for name, a in block.scalars.items()}
         within = block.step % self.length
-        self._x[within : within + n_step + 1] = block.x
+        kept = block.x[-within % self.every :: self.every]
+        first = -(-within // self.every)
+        self._x[first : first + len(kept)] = kept
         for name, gathered in self._scalars.items():
             gathered[within : within + n_step] = block.scalars[name]
         if within + n_step < self.length:
@@ -200,12 +202,13 @@ def _run(unit: Unit, model: Model, restart: Restart | None, began: float) -> tup
     state = restart.state if restart else protocol.start()
     sums = {s.name: restart.sums[s.name].copy() if restart else s.zero(model) for s in wanted}
     block_length = protocol.steps_per_block(model.n_dim)
-    segments = {length: Segments(length) for length in sorted({s.segment for s in wanted} - {0})}
+    lengths = sorted({(s.segment, s.every) for s in wanted if s.segment})
+    segments = {(length, every): Segments(length, every) for length, every in lengths}
     while state.step < unit.n_step:
         state, block = protocol.advance(state, min(block_length, unit.n_step - state.step))
-        pieces = {0: block, **{length: segment.add(block) for length, segment in segments.items()}}
+        pieces = {(0, 1): block, **{kept: segment.add(block) for kept, segment in segments.items()}}
         for statistic in wanted:
-            if (piece := pieces[statistic.segment]) is not None:
+            if (piece := pieces[statistic.segment, statistic.every]) is not None:
                 statistic.accumulate(sums[statistic.name], model, piece)
         if not np.isfinite(state.x).all():
             return Status.diverged, {}, f"not finite after step {state.step}"

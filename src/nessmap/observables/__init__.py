@@ -4,6 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from nessmap.observables.bounds import (
+    InformationFlowBound,
+    InformationFlowTightness,
+    ShortTimeBound,
+    ShortTimeTightness,
+    UncertaintyTightness,
+)
+from nessmap.observables.bounds_in_time import AccumulatedEntropyProduction, SpeedLimit
 from nessmap.observables.bump import BumpPresence, RelativeBumpAmplitude
 from nessmap.observables.coloured import (
     JointEntropyProductionRate,
@@ -16,6 +24,14 @@ from nessmap.observables.entropy_production import (
     EntropyProductionRateFitted,
     EntropyProductionRatePath,
 )
+from nessmap.observables.first_passage import (
+    StrongEscapeRate,
+    StrongLifetime,
+    StrongProbability,
+    WeakEscapeRate,
+    WeakLifetime,
+)
+from nessmap.observables.fluctuation_theorems import FluctuationTheoremAverage, JarzynskiAverage
 from nessmap.observables.fluctuations import EntropyRelativeToUncoupled, SiteVariance, StructureFactor
 from nessmap.observables.from_the_same_path import (
     EntropyProductionRateControlled,
@@ -24,6 +40,19 @@ from nessmap.observables.from_the_same_path import (
     EntropyProductionRatePathControlled,
     WorkReduction,
     WorkReductionPath,
+)
+from nessmap.observables.heat import (
+    EntropyProduced,
+    FirstLawResidual,
+    Heat,
+    HeatRate,
+    ParticleEntropyFlow,
+    ParticleEntropyProductionRate,
+    ParticleEntropyRate,
+    TransientParticleEntropyProduction,
+    Work,
+    WorkRate,
+    WorkVariance,
 )
 from nessmap.observables.information_flow import (
     EntropyFlow,
@@ -34,8 +63,58 @@ from nessmap.observables.information_flow import (
     TransferEntropyRate,
     TransferEntropyRateBack,
 )
+from nessmap.observables.memory import (
+    BitsLearned,
+    CostPerBit,
+    MemoryLifetime,
+    SynapticEntropyProduction,
+    SynapticHeat,
+    SynapticInformation,
+)
 from nessmap.observables.mutual_information import MutualInformation
+from nessmap.observables.network import (
+    DissipatedPower,
+    EntropyProductionPerNeuron,
+    EntropyProductionPerNeuronPath,
+    LyapunovExponent,
+    MeanGain,
+    MeanSquareDrift,
+    RateVariance,
+    VariancePerNeuron,
+)
+from nessmap.observables.network_correlations import (
+    ActivityAutocorrelation,
+    ActivityDimension,
+    ActivityOverlap,
+    RateAutocorrelation,
+    RateDimension,
+    RateOverlap,
+)
+from nessmap.observables.network_information import (
+    MutualInformationPerNeuron,
+    TransferEntropyPerNeuron,
+    TransferEntropyPerNeuronBack,
+)
+from nessmap.observables.neurons import (
+    ActivityVariance,
+    BinnedMutualInformation,
+    LinearReadoutError,
+    MeanActivity,
+)
 from nessmap.observables.observable import Observable
+from nessmap.observables.quasi_potential import (
+    CrossOverlap,
+    IntegratedResponse,
+    LogVolume,
+    QuasiPotentialEnergy,
+    RelativeEnergy,
+    ReplicaOverlap,
+    ReplicaStability,
+    Response,
+    SecondMoment,
+    SelfOverlap,
+    TemperatureExponent,
+)
 from nessmap.observables.relaxation import (
     Divergence,
     EntropyRate,
@@ -45,6 +124,19 @@ from nessmap.observables.relaxation import (
     Production,
     RelaxingEntropy,
 )
+from nessmap.observables.sampling import Acceptance, EffectiveSampleSize, ExchangeAcceptance, SplitRHat
+from nessmap.observables.sensing import (
+    DecodingError,
+    FilterError,
+    LearningRate,
+    NeuronHeatRate,
+    OddSignalEntropyProductionRate,
+    RelativeDecodingError,
+    SecondLawResidual,
+    SensingEfficiency,
+    SensoryCapacity,
+)
+from nessmap.observables.transport import TransportBound, TransportRatio
 from nessmap.observables.windows import EntropyProductionBound, PowerSpectrum
 
 OBSERVABLES: dict[str, Observable[Any]] = {
@@ -76,6 +168,39 @@ OBSERVABLES: dict[str, Observable[Any]] = {
     "entropy_production_rate_joint": JointEntropyProductionRate(),
     "entropy_production_rate_odd_velocity": OddVelocityEntropyProductionRate(),
     "entropy_production_rate_marginal": MarginalEntropyProductionRate(),
+    "short_time_bound": ShortTimeBound(),
+    "short_time_tightness": ShortTimeTightness(),
+    "uncertainty_tightness": UncertaintyTightness(),
+    "information_flow_bound": InformationFlowBound(),
+    "information_flow_tightness": InformationFlowTightness(),
+    "neuron_heat_rate": NeuronHeatRate(),
+    "learning_rate": LearningRate(),
+    "second_law_residual": SecondLawResidual(),
+    "sensing_efficiency": SensingEfficiency(),
+    "sensory_capacity": SensoryCapacity(),
+    "decoding_error": DecodingError(),
+    "filter_error": FilterError(),
+    "decoding_error_relative": RelativeDecodingError(),
+    "entropy_production_rate_odd_signal": OddSignalEntropyProductionRate(),
+    "mean_activity": MeanActivity(),
+    "activity_variance": ActivityVariance(),
+    "linear_readout_error": LinearReadoutError(),
+    "mutual_information_binned": BinnedMutualInformation(),
+    "self_overlap": SelfOverlap(),
+    "temperature_exponent": TemperatureExponent(),
+    "replica_overlap": ReplicaOverlap(),
+    "cross_overlap": CrossOverlap(),
+    "integrated_response": IntegratedResponse(),
+    "response": Response(),
+    "second_moment": SecondMoment(),
+    "quasi_potential_energy": QuasiPotentialEnergy(),
+    "relative_energy": RelativeEnergy(),
+    "replica_stability": ReplicaStability(),
+    "log_volume": LogVolume(),
+    "acceptance": Acceptance(),
+    "exchange_acceptance": ExchangeAcceptance(),
+    "split_r_hat": SplitRHat(),
+    "effective_sample_size": EffectiveSampleSize(),
     "transient_entropy_production_rate": Production(),
     "transient_entropy_flow": Flow(),
     "housekeeping_entropy_production_rate": Housekeeping(),
@@ -83,6 +208,51 @@ OBSERVABLES: dict[str, Observable[Any]] = {
     "shannon_entropy_rate": EntropyRate(),
     "shannon_entropy": RelaxingEntropy(),
     "divergence_from_stationarity": Divergence(),
+    "accumulated_entropy_production": AccumulatedEntropyProduction(),
+    "speed_limit": SpeedLimit(),
+    "work_rate": WorkRate(),
+    "heat_rate": HeatRate(),
+    "particle_entropy_production_rate": ParticleEntropyProductionRate(),
+    "work": Work(),
+    "work_variance": WorkVariance(),
+    "heat": Heat(),
+    "first_law_residual": FirstLawResidual(),
+    "entropy_produced": EntropyProduced(),
+    "transient_particle_entropy_production_rate": TransientParticleEntropyProduction(),
+    "particle_entropy_flow": ParticleEntropyFlow(),
+    "particle_shannon_entropy_rate": ParticleEntropyRate(),
+    "jarzynski_average": JarzynskiAverage(),
+    "fluctuation_theorem_average": FluctuationTheoremAverage(),
+    "transport_bound": TransportBound(),
+    "transport_ratio": TransportRatio(),
+    "synaptic_information": SynapticInformation(),
+    "synaptic_entropy_production": SynapticEntropyProduction(),
+    "synaptic_heat": SynapticHeat(),
+    "bits_learned": BitsLearned(),
+    "cost_per_bit": CostPerBit(),
+    "memory_lifetime": MemoryLifetime(),
+    "strong_lifetime": StrongLifetime(),
+    "weak_lifetime": WeakLifetime(),
+    "strong_escape_rate": StrongEscapeRate(),
+    "weak_escape_rate": WeakEscapeRate(),
+    "strong_probability": StrongProbability(),
+    "entropy_production_per_neuron": EntropyProductionPerNeuron(),
+    "entropy_production_per_neuron_path": EntropyProductionPerNeuronPath(),
+    "dissipated_power_per_neuron": DissipatedPower(),
+    "mean_square_drift": MeanSquareDrift(),
+    "variance_per_neuron": VariancePerNeuron(),
+    "rate_variance": RateVariance(),
+    "mean_gain": MeanGain(),
+    "lyapunov_exponent": LyapunovExponent(),
+    "activity_autocorrelation": ActivityAutocorrelation(),
+    "rate_autocorrelation": RateAutocorrelation(),
+    "activity_dimension": ActivityDimension(),
+    "rate_dimension": RateDimension(),
+    "activity_overlap": ActivityOverlap(),
+    "rate_overlap": RateOverlap(),
+    "mutual_information_per_neuron": MutualInformationPerNeuron(),
+    "transfer_entropy_per_neuron": TransferEntropyPerNeuron(),
+    "transfer_entropy_per_neuron_back": TransferEntropyPerNeuronBack(),
 }
 
 __all__ = ["OBSERVABLES", "Observable"]

@@ -26,6 +26,7 @@ class Protocol(ABC):
     name: ClassVar[str]
     version: ClassVar[int]
     unit: ClassVar[str]  # what is statistically independent: a lane, or a group of them
+    offers: ClassVar[tuple[str, ...]] = ()  # protocols whose observables its runs have, besides its own
     resumable: ClassVar[bool] = True  # does a longer run prolong a shorter one?
 
     def __init__(self, model: Model, run: Run, key: int, first_lane: int, n_lane: int) -> None:

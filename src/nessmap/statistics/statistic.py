@@ -21,6 +21,7 @@ class Statistic(ABC, Generic[ModelT]):
     segment: ClassVar[int] = (
         0  # steps that it must see in one piece: it is given whole multiples of them; 0: any block will do
     )
+    every: ClassVar[int] = 1  # of a segment's states it is given each that is a multiple of this from the first
 
     @abstractmethod
     def zero(self, model: ModelT) -> Array:
