@@ -6,7 +6,7 @@ STAMP := $(VENV)/installed
 # one test process per core, hence one thread of linear algebra each: small matrices lose most of their time to more
 PYTEST := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses logical --dist worksteal
 
-.PHONY: run test test-slow lint lock clean
+.PHONY: run test test-slow test-slurm lint lock clean
 
 run: $(STAMP)
 	$(BIN)/snakemake --config small=true
@@ -15,10 +15,16 @@ run: $(STAMP)
 	@echo "figures: $$(ls -d results/*/figures | tr '\n' ' ')"; echo "report:  results/report.html"
 
 test: $(STAMP)
-	$(PYTEST) -m "not slow"
+	$(PYTEST) -m "not slow and not slurm"
 
 test-slow: $(STAMP)
 	$(PYTEST) -m slow
+
+# one process: all of them share the two nodes
+test-slurm: $(STAMP)
+	tests/slurm/cluster start
+	OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m slurm tests/test_slurm.py; \
+	  status=$$?; tests/slurm/cluster stop; exit $$status
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

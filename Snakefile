@@ -8,6 +8,8 @@ min_version("9.0")
 
 RESULTS = config.get("results", "results")
 EXECUTOR = config.get("executor", "local")
+# of this machine; a cluster's profile sets its own with set-threads
+CORES = workflow.resource_settings.cores or 1
 try:
     CHOSEN = plans(config, RESULTS)
     PLANS = CHOSEN | plans({**config, "small": True}, RESULTS)

@@ -16,11 +16,25 @@ import xarray as xr
 
 from nessmap import __version__
 from nessmap.__main__ import EXAMPLES, log, main, parser, sweep_of
-from nessmap.inspect_sweep import find_point
+from nessmap.inspect_sweep import find_points
 from nessmap.models.amari_field import AmariField
 from nessmap.sweep import Sweep, unit_seconds
 
-COMMANDS = ("plan", "status", "failures", "point", "simulate", "assemble", "aggregate", "figure", "schema")
+COMMANDS = (
+    "plan",
+    "status",
+    "failures",
+    "point",
+    "forget",
+    "compact",
+    "gc",
+    "open",
+    "simulate",
+    "assemble",
+    "aggregate",
+    "figure",
+    "schema",
+)
 
 
 # --- what is there, what is missing
@@ -224,13 +238,13 @@ def test_help_names_every_command_and_gives_examples(capsys):
 def test_every_example_of_the_help_can_be_typed(monkeypatch):
     monkeypatch.chdir(Path(__file__).parent.parent)
     lines = [line.strip() for line in EXAMPLES.splitlines() if line.startswith("  nessmap ")]
-    assert len(lines) == 5
+    assert len(lines) == 9
     for line in lines:
-        arguments = parser().parse_args(shlex.split(line.split("  ")[0])[1:])
+        arguments = parser().parse_args(shlex.split(line.split("  ")[0].split(";")[0])[1:])
         if hasattr(arguments, "sweep"):
             sweep = sweep_of(arguments.sweep)
             if hasattr(arguments, "parameters"):
-                assert find_point(sweep, arguments.parameters).parameters["coupling"] == 0.9
+                assert all(point.parameters["coupling"] == 0.9 for point in find_points(sweep, arguments.parameters))
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -238,7 +252,11 @@ def test_every_command_and_option_has_a_help_text(command, capsys):
     with pytest.raises(SystemExit) as stop:
         main([command, "--help"])
     assert stop.value.code == 0
-    lines = capsys.readouterr().out.split("arguments:" if command not in ("schema",) else "options:")[1].splitlines()
+    lines = (
+        capsys.readouterr()
+        .out.split("arguments:" if command not in ("schema", "compact") else "options:")[1]
+        .splitlines()
+    )
     for line, following in zip(lines, [*lines[1:], ""], strict=True):
         if line.startswith("  ") and not line.startswith("   "):  # a name; its text stands behind or below it
             assert "  " in line.strip() or following.startswith(" " * 20), line

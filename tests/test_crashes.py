@@ -2,32 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import signal
-import subprocess
-import sys
 import threading
-import time
-from collections.abc import Callable
-from pathlib import Path
 
 import psutil
 import pytest
 
+from campaign import broken_promises, campaign
 from conftest import copied_workflow, stored_segments
 from nessmap.assembly import open_store
 from nessmap.executors import local
+from processes import kill_family, start_snakemake, wait_for
 
 pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="this system has no SIGKILL")
 N_POINT = 6
-
-
-def wait_for(condition: Callable[[], object], seconds: float) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"nothing happened within {seconds} s"
-        time.sleep(0.02)
 
 
 def busiest_worker(earlier: set[psutil.Process]) -> psutil.Process:
@@ -60,14 +48,6 @@ def test_a_worker_killed_in_mid_run_is_replaced_and_every_point_is_there(
     assert outcome.digest == fresh(**long).digest
 
 
-def start_snakemake(folder: Path) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "snakemake", "--cores", "2", "--config", "small=true"]
-    with (folder / "said.txt").open("w") as said:
-        return subprocess.Popen(
-            command, cwd=folder, stdout=said, stderr=subprocess.STDOUT, text=True, start_new_session=True
-        )
-
-
 @pytest.mark.slow
 def test_snakemake_killed_in_mid_simulation_goes_on_where_it_was(tmp_path, sweep_file, fresh):
     # each unit is a batch of its own: more than two estimated seconds
@@ -77,12 +57,7 @@ def test_snakemake_killed_in_mid_simulation_goes_on_where_it_was(tmp_path, sweep
     try:
         wait_for(lambda: stored_segments(folder / "results") or interrupted.poll() is not None, 120)
     finally:
-        family = [*psutil.Process(interrupted.pid).children(recursive=True), interrupted]
-        os.killpg(interrupted.pid, signal.SIGKILL)
-        for process in family:  # workers that made sessions of their own
-            with contextlib.suppress(psutil.NoSuchProcess):
-                process.kill()
-        interrupted.wait()
+        kill_family(interrupted)
     before = stored_segments(folder / "results")
     times = {path: path.stat().st_mtime_ns for path in before}
     assert 0 < len(before) < N_POINT
@@ -104,3 +79,9 @@ def test_snakemake_killed_in_mid_simulation_goes_on_where_it_was(tmp_path, sweep
     assert idle.wait(120) == 0
     assert "Nothing to be done" in (folder / "said.txt").read_text()
     assert stored_segments(folder / "results") == after
+
+
+@pytest.mark.slow
+def test_a_small_campaign_of_kills_breaks_no_promise(tmp_path):
+    result = campaign(tmp_path, n_kill=4, seed=3, n_point=12, duration=25000)
+    assert broken_promises(result, records_per_point=3, n_kill=4) == []

@@ -9,7 +9,8 @@ import os
 import pytest
 
 from nessmap.__main__ import main
-from nessmap.executors import EXECUTORS, ONE_THREAD, WINDOW_PER_WORKER, available_cores, local
+from nessmap.allocation import available_cores
+from nessmap.executors import EXECUTORS, ONE_THREAD, WINDOW_PER_WORKER, local
 from nessmap.model import ParameterError
 from nessmap.models.amari_field import AmariField
 from nessmap.shard import Work, batches
@@ -80,7 +81,7 @@ def test_the_command_line_uses_one_thread_too_so_that_sums_have_the_same_order()
 
 def test_there_are_as_many_workers_as_cores_unless_told_otherwise():
     assert 1 <= available_cores() <= (os.cpu_count() or 1)
-    assert list(EXECUTORS) == ["serial", "local"]
+    assert list(EXECUTORS) == ["serial", "local", "slurm"]
 
 
 def test_the_most_expensive_units_come_first_and_batches_are_of_even_cost(sweep_file, monkeypatch):
@@ -93,3 +94,12 @@ def test_the_most_expensive_units_come_first_and_batches_are_of_even_cost(sweep_
     costs = [item.seconds for batch in made for item in batch]
     assert costs == sorted(costs, reverse=True)
     assert [len(batch) for batch in made] == [3, 3, 6]
+
+
+@pytest.mark.slow
+def test_dask_reports_its_performance_where_it_is_told_to(tmp_path):
+    pytest.importorskip("bokeh", reason="bokeh draws the report; it is in nessmap[dashboard]")
+    page = tmp_path / "reports" / "performance.html"
+    with local(1, page) as run:
+        assert [result for _, result in run(operator.neg, [(1,)])] == [-1]
+    assert "</html>" in page.read_text()

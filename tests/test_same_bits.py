@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from conftest import TINY, simulated, stored_segments
+from nessmap import shards
 from nessmap.assembly import assemble, open_store, write_store
 from nessmap.executors import local
 from nessmap.model import ParameterError
@@ -93,10 +94,10 @@ def test_the_order_of_axes_and_values_in_the_file_changes_nothing(sweep_file, ru
 @pytest.mark.parametrize("of", [2, 3])
 def test_shards_together_are_the_whole(of, sweep_file, fresh, serially, tmp_path):
     sweep = Sweep(sweep_file())
-    shards = [sweep.shard(k, of) for k in range(of)]
-    assert sorted(point.index for shard in shards for point in shard) == [point.index for point in sweep.points]
+    parts = [shards.shard(sweep, k, of) for k in range(of)]
+    assert sorted(point.index for part in parts for point in part) == [point.index for point in sweep.points]
     manifests = [tmp_path / f"{k}.json" for k in range(of)]
-    for manifest, points in zip(manifests, shards, strict=True):
+    for manifest, points in zip(manifests, parts, strict=True):
         report = run_shard(sweep, points, tmp_path / "points", serially)
         assert report.computed == len(points)
         write_manifest(manifest, sweep, points, report)

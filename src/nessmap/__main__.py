@@ -4,27 +4,32 @@ from __future__ import annotations
 
 import argparse
 import json
-import logging
+import math
 import os
+import signal
 import sys
-import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 
-from nessmap.executors import EXECUTORS, ONE_THREAD, available_cores
+from nessmap.allocation import available_cores, numba_cache, seconds_left
+from nessmap.executors import EXECUTORS, ONE_THREAD
 
 os.environ |= ONE_THREAD  # before numpy is loaded: the serial executor must give the workers' bits
+os.environ |= numba_cache()
 
-from nessmap import __version__, inspect_sweep
+from nessmap import __version__, estimate, inspect_log, inspect_sweep, shards
 from nessmap.config import ConfigError, nearest, settings_schema
+from nessmap.messages import log, talking, write_log
 from nessmap.model import ParameterError
-from nessmap.points import DamageWarning, LogError
-from nessmap.shard import VersionError, renew_manifests, run_shard, write_manifest
+from nessmap.points import LogError
+from nessmap.shard import CLOSING_SECONDS, VersionError, renew_manifests, run_shard, write_manifest
+from nessmap.stopping import OutOfTime, Terminated, terminable, time_limit
 from nessmap.sweep import RESULTS, SMALL_SUFFIX, SWEEPS, Sweep
 
-log = logging.getLogger("nessmap")
+OUT_OF_TIME = 75  # EX_TEMPFAIL of sysexits.h: the same command again goes on
+
 
 EXAMPLES = """examples:
   nessmap plan amari_field                             what would be computed, and what it costs
@@ -33,6 +38,11 @@ EXAMPLES = """examples:
   nessmap point amari_field coupling=0.9 shift=0.5 noise_correlation_length=0.5 --check
                                                        one point again, compared with the stored one to the bit
   nessmap simulate amari_field --retry-failed          compute failed points again
+  nessmap forget amari_field coupling=0.9 --delete     these points from nothing, whatever is stored
+  nessmap compact; nessmap gc                          fewer files; what nobody wants any more
+  nessmap open amari_field                             what was made of it, in the browser
+  nessmap estimate recording.csv --source v --target r --figure rates.svg
+                                                       entropy production and information in a recording of your own
 
 SWEEP is a sweep file or the name of one in workflow/sweeps; NAME-small is its small form."""
 
@@ -53,9 +63,11 @@ def _simulate(arguments: argparse.Namespace) -> int:
         raise ConfigError(
             f"--shard {arguments.shard} --of {arguments.of}, expected a shard from 0 to {arguments.of - 1}"
         )
-    points = sweep.shard(arguments.shard, arguments.of)
-    with EXECUTORS[arguments.executor](arguments.workers) as run:
-        report = run_shard(sweep, points, inspect_sweep.log_folder(arguments.results), run, arguments.retry_failed)
+    points = shards.shard(sweep, arguments.shard, arguments.of)
+    with EXECUTORS[arguments.executor](arguments.workers, _performance_report(arguments)) as run:
+        folder, seconds = inspect_sweep.log_folder(arguments.results), _seconds(arguments)
+        with time_limit(None if seconds is None else seconds - CLOSING_SECONDS / 2):
+            report = run_shard(sweep, points, folder, run, arguments.retry_failed, seconds)
     log.info(
         "%s: %d units computed in %.1f s, %d were present, %d points failed",
         sweep.name, report.computed, report.seconds, report.present, report.failed,
@@ -64,6 +76,10 @@ def _simulate(arguments: argparse.Namespace) -> int:
         for path in renew_manifests(sweep, arguments.results):
             log.info("%s: %s says what became of its points; snakemake assembles them again", sweep.name, path)
     command = sweep.command_line("simulate", arguments.results)
+    if report.out_of_time and report.absent:
+        said = f"{report.absent} of {len(points)} points have no result: the job's time was about to end"
+        log.error("%s\nwhat was computed is saved; go on with the same command, or: %s", said, command)
+        return OUT_OF_TIME
     if report.absent:
         said = f"{report.absent} of {len(points)} points have no result{_first(report.lost)}"
         log.error("%s\nwhat was computed is saved; go on with the same command, or: %s", said, command)
@@ -76,6 +92,20 @@ def _simulate(arguments: argparse.Namespace) -> int:
     if arguments.manifest:
         write_manifest(arguments.manifest, sweep, points, report)
     return 0
+
+
+def _seconds(arguments: argparse.Namespace) -> float | None:
+    """Time there is [s], by the command line and by the scheduler."""
+    asked = None if arguments.walltime is None else 60 * arguments.walltime
+    limits = [limit for limit in (asked, seconds_left()) if limit is not None]
+    return min(limits, default=None)
+
+
+def _performance_report(arguments: argparse.Namespace) -> Path | None:
+    path: Path | None = arguments.performance_report
+    if path and not find_spec("bokeh"):
+        raise ConfigError("--performance-report needs bokeh, which draws it: pip install 'nessmap[dashboard]'")
+    return path
 
 
 def _first(messages: Sequence[str]) -> str:
@@ -95,7 +125,7 @@ def _aggregate(arguments: argparse.Namespace) -> int:
     from nessmap.phase_diagram import aggregate
 
     sweep = sweep_of(arguments.sweep)
-    with EXECUTORS[arguments.executor](arguments.workers) as run:
+    with EXECUTORS[arguments.executor](arguments.workers, _performance_report(arguments)) as run:
         dataset = aggregate(sweep, open_store(arguments.points), run)
     write_store(dataset, arguments.output)
     log.info("%s: %s, content digest %s", sweep.name, arguments.output, dataset.attrs["content_digest"])
@@ -121,6 +151,18 @@ def _figure(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _explorer(arguments: argparse.Namespace) -> int:
+    from nessmap import explorer
+    from nessmap.assembly import open_store
+
+    sweep = sweep_of(arguments.sweep)
+    size = explorer.write(
+        open_store(arguments.phase_diagram), sweep.command_line("point", arguments.results), arguments.output
+    )
+    log.info("%s: %s, %.0f kB", sweep.name, arguments.output, size / 1e3)
+    return 0
+
+
 def _plan(arguments: argparse.Namespace) -> int:
     return inspect_sweep.show_plan(sweep_of(arguments.sweep), arguments.results, arguments.json)
 
@@ -143,6 +185,28 @@ def _failures(arguments: argparse.Namespace) -> int:
 
 def _point(arguments: argparse.Namespace) -> int:
     return inspect_sweep.show_point(sweep_of(arguments.sweep), arguments.parameters, arguments.results, arguments.check)
+
+
+def _compact(arguments: argparse.Namespace) -> int:
+    return inspect_log.compact(arguments.results, arguments.json)
+
+
+def _gc(arguments: argparse.Namespace) -> int:
+    stems = (file.stem for file in sorted(SWEEPS.glob("*.yaml")))
+    begun = [name for stem in stems for name in (stem, stem + SMALL_SUFFIX) if (arguments.results / name).is_dir()]
+    sweeps = [sweep_of(name) for name in (*begun, *arguments.sweeps)]
+    return inspect_log.collect_garbage(arguments.results, sweeps, arguments.days, arguments.delete, arguments.json)
+
+
+def _forget(arguments: argparse.Namespace) -> int:
+    return inspect_log.forget(
+        sweep_of(arguments.sweep), arguments.parameters, arguments.failed, arguments.results, arguments.delete,
+        arguments.json,
+    )  # fmt: skip
+
+
+def _open(arguments: argparse.Namespace) -> int:
+    return inspect_log.open_made(sweep_of(arguments.sweep), arguments.results, arguments.json)
 
 
 def _schema(arguments: argparse.Namespace) -> int:
@@ -177,6 +241,7 @@ def parser() -> argparse.ArgumentParser:
         made.add_argument(
             "--workers", type=_count, default=available_cores(), metavar="N", help="default: one per core"
         )
+        made.add_argument("--performance-report", type=Path, metavar="FILE", help="Dask's report of itself, as HTML")
 
     for_programs(for_sweep("plan", _plan, "points, present, missing, core-hours, disk"))
     status = command("status", _status, "how far sweeps are")
@@ -191,7 +256,26 @@ def parser() -> argparse.ArgumentParser:
     simulate.add_argument("--of", type=_count, default=1, metavar="N", help="number of shards; default: 1")
     simulate.add_argument("--manifest", type=Path, metavar="FILE", help="where to vouch for the shard's records")
     simulate.add_argument("--retry-failed", action="store_true", help="compute failed points again")
+    simulate.add_argument(
+        "--walltime",
+        type=_not_negative,
+        metavar="MINUTES",
+        help="end in time; default: what SLURM gave the job, if it did",
+    )
     parallel(simulate)
+    forget = for_sweep("forget", _forget, "remove the records of points, so that they are computed again")
+    forget.add_argument("parameters", metavar="NAME=VALUE", nargs="*", help="which points; default: all of the sweep")
+    forget.add_argument("--failed", action="store_true", help="only those of them that failed")
+    compact = command("compact", _compact, "merge small segments of the point log into large ones")
+    gc = command("gc", _gc, "remove records that no manifest and no sweep file wants")
+    gc.add_argument(
+        "sweeps", metavar="SWEEP", nargs="*", help="sweeps to keep besides those in workflow/sweeps with results"
+    )
+    gc.add_argument("--days", type=_not_negative, default=1.0, metavar="N", help="only what is older; default: 1")
+    for made in (forget, gc):
+        made.add_argument("--delete", action="store_true", help="do it; without, only say what would be removed")
+    for made in (forget, compact, gc, for_sweep("open", _open, "show what was made of a sweep in the browser")):
+        for_programs(made)
     assemble = for_sweep("assemble", _assemble, "log to points.zarr")
     assemble.add_argument("--manifests", type=Path, nargs="+", default=[], metavar="FILE", help="what shards vouch for")
     assemble.add_argument("--output", type=Path, required=True, metavar="STORE", help="where to write points.zarr")
@@ -207,6 +291,10 @@ def parser() -> argparse.ArgumentParser:
     figure.add_argument(
         "--output", type=Path, required=True, metavar="FILE", help="where to write it, as .svg and .png"
     )
+    page = for_sweep("explorer", _explorer, "one offline page to look around in a phase diagram")
+    page.add_argument("--phase-diagram", type=Path, required=True, metavar="STORE", help="phase_diagram.zarr")
+    page.add_argument("--output", type=Path, required=True, metavar="FILE", help="where to write it, as .html")
+    estimate.add_arguments(command("estimate", estimate.run, "estimators on a recording of your own"))
     command("schema", _schema, "JSON schema of sweep files, for editors")
     return top
 
@@ -218,8 +306,21 @@ def _count(word: str) -> int:
     return number
 
 
+def _not_negative(word: str) -> float:
+    try:
+        number = float(word)
+    except ValueError:
+        number = math.nan
+    if not 0 <= number < math.inf:
+        raise argparse.ArgumentTypeError(f"{word}, expected a number >= 0")
+    return number
+
+
 def main(words: Sequence[str] | None = None) -> int:
-    """Run a command; 0 is success, 1 a failed computation, 2 a mistake in what was asked."""
+    """Run a command; 0 is success, 1 a failed computation, 2 a mistake in what was asked, 75 a job that ran out of time.
+
+    128 + n is a signal: 130 an interrupt, 143 a scheduler that wants its node back.
+    """
     top = parser()
     arguments, rest = top.parse_known_args(words)
     if hasattr(arguments, "parameters"):  # argparse leaves out what stands behind an option
@@ -227,10 +328,10 @@ def main(words: Sequence[str] | None = None) -> int:
         rest = [word for word in rest if word.startswith("-")]
     if rest:
         top.error(f"unrecognized arguments: {' '.join(rest)}")
-    with _talking():
+    with talking(), terminable():
         try:
             if arguments.log:
-                _write_log(arguments.log)
+                write_log(arguments.log)
             status = int(arguments.run(arguments))
             sys.stdout.flush()
             return status
@@ -243,9 +344,12 @@ def main(words: Sequence[str] | None = None) -> int:
         except OSError as error:  # a full disk, a folder that cannot be written
             log.error("%s", f"{error.filename}: {error.strerror}" if error.filename else error)
             return 1
-        except KeyboardInterrupt:
+        except OutOfTime:
+            log.error("the job's time is about to end; what was computed is saved, the same command goes on from there")
+            return OUT_OF_TIME
+        except KeyboardInterrupt as stop:
             log.error("stopped; what was computed is saved, the same command goes on from there")
-            return 130
+            return 128 + (signal.SIGTERM if isinstance(stop, Terminated) else signal.SIGINT)
         except RuntimeError as error:
             if not isinstance(error, _known_errors()):
                 raise
@@ -258,34 +362,6 @@ def _known_errors() -> tuple[type[RuntimeError], ...]:
     from nessmap.assembly import MissingRecords  # late: it loads xarray
 
     return (MissingRecords, VersionError, LogError)
-
-
-@contextmanager
-def _talking() -> Iterator[None]:
-    """Messages and warnings go to standard error as lines of nessmap's own."""
-    log.setLevel(logging.INFO)
-    log.propagate = False
-    _add_handler(logging.StreamHandler())
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("always", DamageWarning)  # a library user may turn them into errors
-            warnings.showwarning = lambda message, *_, **__: log.warning("%s", message)
-            yield
-    finally:
-        log.propagate = True
-        for handler in list(log.handlers):
-            log.removeHandler(handler)
-            handler.close()
-
-
-def _write_log(path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    _add_handler(logging.FileHandler(path, mode="w"))
-
-
-def _add_handler(handler: logging.Handler) -> None:
-    handler.setFormatter(logging.Formatter("nessmap: %(message)s"))
-    log.addHandler(handler)
 
 
 if __name__ == "__main__":

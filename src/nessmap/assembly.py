@@ -38,22 +38,46 @@ def assemble(sweep: Sweep, folder: Path, manifests: Sequence[Path]) -> xr.Datase
     index = point_log.scan(sweep.model_class.name)
     vouched = _vouched(sweep, folder.parent, manifests) if manifests else set()
     _require(sweep, point_log, len(vouched - index.keys()), len(vouched))
-    entries = [
-        [[index.get(name.key) for name in unit.record_names()] for unit in point.units] for point in sweep.points
-    ]
-    # by key: cells whose parameters shape the same path share its records
-    wanted = {
-        e.name.key: e
-        for point in entries
-        for unit in point
-        for e in unit
-        if e and e.array and e.name.statistic != RESTART_STATE
-    }
-    arrays = {entry.name.key: array for entry, array in point_log.read(wanted.values())}
-    _require(sweep, point_log, len(wanted) - len(arrays), len(wanted))
-    means = [_group_means(point, units, arrays) for point, units in zip(sweep.points, entries, strict=True)]
+    entries = [[[index.get(name.key) for name in names] for names in point.names] for point in sweep.points]
+    means = _means(sweep, point_log, entries)
     flat = [[entry for unit in point for entry in unit] for point in entries]
     return _dataset(sweep, means, flat)
+
+
+def _means(
+    sweep: Sweep, point_log: PointLog, entries: Sequence[Sequence[Sequence[Entry | None]]]
+) -> list[dict[str, Array] | None]:
+    """Group means of every point; the sums of a point are let go as soon as all of them have been read."""
+    # by key: cells whose parameters shape the same path share its records
+    wanted: dict[str, Entry] = {}
+    waiting: dict[str, list[int]] = {}  # the points that a record is part of
+    lacking: list[int] = []  # how many records a point still waits for
+    for i, units in enumerate(entries):
+        own = {e.name.key: e for unit in units for e in unit if e and e.array and e.name.statistic != RESTART_STATE}
+        wanted |= own
+        lacking.append(len(own))
+        for key in own:
+            waiting.setdefault(key, []).append(i)
+    means: list[dict[str, Array] | None] = [None] * len(entries)
+    arrays: dict[str, Array] = {}
+    n_read = 0
+    for entry, array in point_log.read(wanted.values()):
+        key = entry.name.key
+        arrays[key] = array.copy()  # a view would keep its whole segment
+        n_read += 1
+        for i in waiting[key]:
+            lacking[i] -= 1
+            if not lacking[i]:
+                means[i] = _group_means(sweep.points[i], entries[i], arrays)
+        for done in [k for i in waiting[key] if not lacking[i] for k in _keys(entries[i])]:
+            if done in arrays and not any(lacking[i] for i in waiting[done]):
+                del arrays[done]
+    _require(sweep, point_log, len(wanted) - n_read, len(wanted))
+    return means
+
+
+def _keys(units: Sequence[Sequence[Entry | None]]) -> list[str]:
+    return [entry.name.key for unit in units for entry in unit if entry]
 
 
 def _vouched(sweep: Sweep, results: Path, manifests: Sequence[Path]) -> set[str]:
@@ -100,7 +124,7 @@ def _dataset(
     n_point = len(means)
     dataset = xr.Dataset(attrs={"sweep": sweep.name, "model": sweep.model_class.name})
     for statistic in sweep.statistics:
-        present = {i: m[statistic] for i, m in enumerate(means) if m is not None}
+        present = {i: m.pop(statistic) for i, m in enumerate(means) if m is not None}  # not twice in memory
         length = max((len(array) for array in present.values()), default=0)
         # models of different size share one array; what a smaller one does not fill stays NaN
         padded = np.full((n_point, length, N_GROUP), np.nan)

@@ -19,11 +19,12 @@ from typing import Any, NamedTuple
 from nessmap.model import Model, Start
 
 _KERNELS = Path(__file__).parent / "kernels"
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False)  # json.dumps would make one a call
 
 
 def canonical(content: Any) -> bytes:
     """JSON with sorted keys and no spaces; a NaN or an unknown type is an error, not a silent difference."""
-    return json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
+    return _ENCODER.encode(content).encode()
 
 
 def digest(content: Any) -> str:

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from nessmap import shards
 from nessmap.config import ConfigError, nearest, read_settings
 from nessmap.model import Array, ParameterError
 from nessmap.points import Entry, PointLog, outcome, worst
-from nessmap.shard import missing_work
+from nessmap.shard import duration_in_words, missing_work
 from nessmap.simulate import RESTART_STATE, Status, Unit, group_means, simulate
 from nessmap.statistics import STATISTICS
-from nessmap.sweep import SMALL_SUFFIX, Point, Sweep, undefined
+from nessmap.sweep import SMALL_SUFFIX, Point, Sweep, undefined, unit_seconds
 
 
 def log_folder(results: Path) -> Path:
@@ -32,18 +33,22 @@ def stored(sweep: Sweep, results: Path) -> dict[str, Entry]:
 def show_plan(sweep: Sweep, results: Path, as_json: bool) -> int:
     """Print points, present, missing, core-hours and disk."""
     index = stored(sweep, results)
-    work, _ = missing_work(sweep.points, index)
-    missing = sum(any(key not in index for key in point.record_keys()) for point in sweep.points)
-    core_hours = sum(item.seconds for item in work) / 3600
-    disk_bytes = sum(_bytes(item.unit) for item in work)
+    points = sweep.points if index else shards.sample(sweep)  # where nothing is stored, a sample says what all costs
+    n_point, share = shards.n_point(sweep), shards.n_point(sweep) / len(points)
+    work, _ = missing_work(points, index)
+    missing = n_point if not index else sum(any(k not in index for k in point.record_keys()) for point in points)
+    core_hours = share * sum(item.seconds for item in work) / 3600
+    disk_bytes = round(share * sum(_bytes(item.unit) for item in work))
+    pace = measured_pace(points, index)
     plan = {
         "sweep": sweep.name,
-        "points": len(sweep.points),
-        "present": len(sweep.points) - missing,
+        "points": n_point,
+        "present": n_point - missing,
         "missing": missing,
-        "shards": sweep.n_shard,
+        "shards": shards.n_shard(sweep),
         "core_hours": core_hours,
         "disk_bytes": disk_bytes,
+        **({"core_hours_as_measured": core_hours * pace} if pace else {}),
     }
     if as_json:
         print(json.dumps(plan))
@@ -52,10 +57,24 @@ def show_plan(sweep: Sweep, results: Path, as_json: bool) -> int:
     print(f"{sweep.name}: {plan['points']} points over {axes}")
     print(f"  present {plan['present']}, missing {plan['missing']}, shards {plan['shards']}")
     print(f"  about {core_hours:.2g} core-hours and {disk_bytes / 1e6:.3g} MB to compute what is missing")
+    if pace and missing:
+        left = duration_in_words(core_hours * pace * 3600)
+        print(f"  what is stored took {pace:.2g} times its estimate: {left} on one core")
     for observable in sweep.observables:
-        if reasons := undefined(observable, sweep.points):
+        if reasons := undefined(observable, points):
             print(f"  {observable.name} has no value at {len(reasons)} points: {reasons[0]}")
     return 0
+
+
+def measured_pace(points: Iterable[Point], index: Mapping[str, Entry]) -> float:
+    """Time that stored units took over the time they were estimated to take; 0 where nothing is stored."""
+    took = estimated = 0.0
+    pairs = (pair for point in points for pair in zip(point.units, point.names, strict=True))
+    for unit, names in pairs if index else ():
+        entry = index.get(names[0].key)
+        if entry is not None and entry.status is Status.ok:
+            took, estimated = took + entry.wall_time, estimated + unit_seconds(unit)
+    return took / estimated if estimated else 0.0
 
 
 def _bytes(unit: Unit) -> int:
@@ -131,8 +150,8 @@ def show_failures(sweep: Sweep, results: Path, as_json: bool) -> int:
     return 0
 
 
-def find_point(sweep: Sweep, words: Sequence[str]) -> Point:
-    """The cell with the given NAME=VALUE words; ConfigError naming the nearest grid values if there is none."""
+def find_points(sweep: Sweep, words: Sequence[str]) -> list[Point]:
+    """The cells with the given NAME=VALUE words; ConfigError naming the nearest grid values if there is none."""
     names = [name for dimension in sweep.dimensions for name in dimension.parameters]
     asked: dict[str, Any] = {}
     for word in words:
@@ -145,7 +164,6 @@ def find_point(sweep: Sweep, words: Sequence[str]) -> Point:
             )
         except (ValueError, ParameterError):
             raise ConfigError(f"{word}: expected {sweep.declared[name].expectation}") from None
-    absent = [name for name in names if name not in asked]
     fitting = [p for p in sweep.points if all(p.parameters[name] == value for name, value in asked.items())]
     if not fitting:
         hints = []
@@ -154,7 +172,15 @@ def find_point(sweep: Sweep, words: Sequence[str]) -> Point:
             if value not in grid:
                 hints.append(f"{name} = {value} is not on the grid; nearest: {_nearest_value(grid, value)}")
         raise ConfigError(f"{sweep.path}: no such point; {'; '.join(hints) or 'no point has this combination'}")
+    return fitting
+
+
+def find_point(sweep: Sweep, words: Sequence[str]) -> Point:
+    """The one cell with the given NAME=VALUE words; ConfigError if there is none, or more than one."""
+    fitting = find_points(sweep, words)
     if len(fitting) > 1:
+        given = {word.partition("=")[0] for word in words}
+        absent = [name for dimension in sweep.dimensions for name in dimension.parameters if name not in given]
         raise ConfigError(f"{sweep.path}: {len(fitting)} points fit; give {', '.join(absent)} too")
     return fitting[0]
 

@@ -1,7 +1,8 @@
 """The point log: every finished record, in immutable one-file Zarr segments named by the digest of the keys inside.
 
-No locks, no shared chunk, nothing is ever edited: a batch is written under a temporary name, synced and renamed, so a
+Writing takes no lock and nothing is ever edited: a batch is written under a temporary name, synced and renamed, so a
 reader sees a whole segment or none, and writing one twice is harmless. Resume, extend and share are set differences on keys.
+Records may lie in two segments, and move to another one when segments are merged (upkeep.py); readers look them up by key.
 """
 
 from __future__ import annotations
@@ -9,11 +10,13 @@ from __future__ import annotations
 import errno
 import json
 import os
+import random
+import time
 import uuid
 import warnings
 import zipfile
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,15 +24,22 @@ import numpy as np
 
 from nessmap import __version__, identity
 from nessmap.model import Array
+from nessmap.segment_index import SegmentIndex
 from nessmap.simulate import Record, Status
 
 SUFFIX = ".zarr.zip"
+GENERATION = ".generation"  # changes when records move
+ATTEMPTS = 20  # at reading what is being merged
 SET_ASIDE = "set-aside"
 _NOT_DAMAGE = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EACCES)  # of this process or machine, not of a file
 
 
 class LogError(RuntimeError):
     """The log's folder cannot be used."""
+
+
+class Moved(Exception):
+    """Records were moved to other segments while the log was read."""
 
 
 class DamageWarning(UserWarning):
@@ -110,37 +120,96 @@ class PointLog:
 
     def scan(self, model: str) -> dict[str, Entry]:
         """Every record of a model by key; unreadable segments are set aside, said, and count as absent."""
-        index: dict[str, Entry] = {}
-        for segment in sorted((self.folder / model).glob(f"*/*{SUFFIX}")):
+        for _ in range(ATTEMPTS):
             try:
-                entries = list(_entries(segment))
-            except Exception as error:  # bits may be wrong in any way: see _set_aside
+                return self._scan(model)
+            except Moved:
+                time.sleep(random.uniform(0, 0.2))
+        raise LogError(f"{self.folder / model}: segments vanish as they are read; repeat this when compaction is over")
+
+    def _scan(self, model: str) -> dict[str, Entry]:
+        index: dict[str, Entry] = {}
+        generation = self._generation(model)
+        with SegmentIndex(self.folder / model) as known:
+            for segment in self.segments(model):
+                try:
+                    entries = _indexed(segment, known)
+                except Exception as error:  # bits may be wrong in any way: see _set_aside
+                    if isinstance(error, FileNotFoundError) and not segment.exists():
+                        raise Moved from error
+                    self._set_aside(segment, error)
+                    continue
+                for entry in entries:
+                    kept = index.get(entry.name.key)
+                    if kept is None or (kept.status is not Status.ok and entry.status is Status.ok):
+                        index[entry.name.key] = entry
+        if self._generation(model) != generation:
+            raise Moved
+        return index
+
+    def _generation(self, model: str) -> str:
+        try:
+            return (self.folder / model / GENERATION).read_text()
+        except (FileNotFoundError, NotADirectoryError):
+            return ""
+
+    def announce(self, model: str) -> None:
+        """Say that records are about to leave the segments they are in, for others that are on disk: looks that began
+        before are repeated, because a folder's list may lack both."""
+        partial = self.folder / model / f".{uuid.uuid4().hex}.partial"
+        partial.write_text(partial.name)
+        partial.replace(self.folder / model / GENERATION)
+
+    def entries(self, segments: Iterable[Path]) -> Iterator[Entry]:
+        """Every record in segments, the same one more than once where it lies in several; damaged ones are set aside."""
+        for segment in segments:
+            try:
+                entries = list(_entries(segment, _rows(segment)))
+            except Exception as error:
                 self._set_aside(segment, error)
                 continue
-            for entry in entries:
-                kept = index.get(entry.name.key)
-                if kept is None or (kept.status is not Status.ok and entry.status is Status.ok):
-                    index[entry.name.key] = entry
-        return index
+            yield from entries
+
+    def segments(self, model: str) -> list[Path]:
+        """Every segment of a model, in name order."""
+        return sorted((self.folder / model).glob(f"*/*{SUFFIX}"))
+
+    def models(self) -> list[str]:
+        """Names of the models that have segments."""
+        return sorted({segment.parent.parent.name for segment in self.folder.glob(f"*/*/*{SUFFIX}")})
 
     def read(self, entries: Iterable[Entry]) -> Iterator[tuple[Entry, Array]]:
         """The arrays of entries that have one, segment by segment; a damaged segment is set aside and its records left out."""
+        moved = [entry for entry in entries if entry.array]
+        for _ in range(ATTEMPTS):
+            present, moved = moved, []
+            yield from self._read(present, moved)
+            if not moved:
+                return
+            # compaction, or somebody's repair: the records lie elsewhere, if they still do
+            now = {key: e for model in {_model(e.segment) for e in moved} for key, e in self.scan(model).items()}
+            moved = [found for entry in moved if (found := now.get(entry.name.key)) and found.array]
+
+    def _read(self, entries: Iterable[Entry], moved: list[Entry]) -> Iterator[tuple[Entry, Array]]:
+        """What is where its entry says; entries whose segment has vanished are put into moved."""
         import zarr
 
         by_segment: dict[Path, list[Entry]] = defaultdict(list)
         for entry in entries:
-            if entry.array:
-                by_segment[entry.segment].append(entry)
+            by_segment[entry.segment].append(entry)
         for segment, wanted in by_segment.items():
             try:
                 # by key: since the scan, the same records may have been written again in another order
-                now = {entry.name.key: entry for entry in _entries(segment)}
+                now = {entry.name.key: entry for entry in _entries(segment, _rows(segment))}
                 places = [now[entry.name.key] for entry in wanted]
                 with zarr.storage.ZipStore(segment, mode="r") as store:
                     group = zarr.open_group(store, mode="r")
                     arrays = {name: _whole(group, name) for name in {place.array for place in places}}
                 found = [(entry, arrays[place.array][place.row]) for entry, place in zip(wanted, places, strict=True)]
             except Exception as error:
+                if isinstance(error, FileNotFoundError) and not segment.exists():
+                    moved += wanted
+                    continue
                 self._set_aside(segment, error)
                 continue
             yield from found
@@ -192,11 +261,26 @@ def _whole(group: Any, name: str) -> Array:
     return array
 
 
-def _entries(segment: Path) -> Iterator[Entry]:
+def _rows(segment: Path) -> list[list[Any]]:
+    """What a segment says of its records."""
     with zipfile.ZipFile(segment) as archive:
-        attributes: Mapping[str, Any] = json.loads(archive.read("zarr.json"))["attributes"]
-    for *name, status, array, row, end, wall_time, message in attributes["records"]:
+        return list(json.loads(archive.read("zarr.json"))["attributes"]["records"])
+
+
+def _entries(segment: Path, rows: Iterable[Sequence[Any]]) -> Iterator[Entry]:
+    for *name, status, array, row, end, wall_time, message in rows:
         yield Entry(identity.RecordName(*name), Status(status), segment, array, row, end, wall_time, message)
+
+
+def _indexed(segment: Path, known: SegmentIndex) -> list[Entry]:
+    try:
+        return list(_entries(segment, known.rows(segment, _rows)))
+    except (ValueError, TypeError):  # what the index says of it makes no sense; the segment itself has the last word
+        return list(_entries(segment, _rows(segment)))
+
+
+def _model(segment: Path) -> str:
+    return segment.parent.parent.name
 
 
 def _sync(path: Path) -> None:

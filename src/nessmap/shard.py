@@ -9,7 +9,7 @@ import os
 import sys
 import time
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -26,6 +26,7 @@ from nessmap.statistics import STATISTICS
 from nessmap.sweep import Point, Sweep, unit_seconds
 
 BATCH_SECONDS = 2.0  # of estimated work per task: overhead stays small and little is lost with a worker
+CLOSING_SECONDS = 20.0  # for workers to end and manifests to be written, before the scheduler ends the job
 FAILURES = (Status.failed, Status.diverged, Status.timeout)
 
 log = logging.getLogger("nessmap")
@@ -71,6 +72,7 @@ class Report:
     statuses: dict[str, str] = dataclasses.field(default_factory=dict)  # by key of the point
     failures: list[str] = dataclasses.field(default_factory=list)  # how points failed, one message a batch
     lost: list[str] = dataclasses.field(default_factory=list)  # batches that left no records
+    out_of_time: bool = False  # batches were held back, because the job would have ended before them
 
 
 def missing_work(
@@ -82,9 +84,8 @@ def missing_work(
         by_path.setdefault(entry.name[:3], []).append(entry)
     work, present = [], 0
     seen: set[str] = set()
-    for unit in (unit for point in points for unit in point.units):
+    for unit, names in (pair for point in points for pair in zip(point.units, point.names, strict=True)):
         missing = []
-        names = unit.record_names()
         if names[0].key in seen:  # another cell whose parameters shape the same path
             continue
         seen.add(names[0].key)
@@ -169,8 +170,18 @@ def _restart(entries: Sequence[Entry], stored: Mapping[str, Array]) -> Restart |
     return Restart(State(entries[0].name.n_step, arrays.pop(RESTART_STATE)), arrays)
 
 
-def run_shard(sweep: Sweep, points: Sequence[Point], folder: Path, run: Map, retry_failed: bool = False) -> Report:
-    """Compute what is missing of the points; what is present is read against its checksums."""
+def run_shard(
+    sweep: Sweep,
+    points: Sequence[Point],
+    folder: Path,
+    run: Map,
+    retry_failed: bool = False,
+    seconds: float | None = None,
+) -> Report:
+    """Compute what is missing of the points; what is present is read against its checksums.
+
+    Batches that would not be back within the seconds given, counted from this call, are not handed out.
+    """
     began = time.perf_counter()
     point_log = PointLog(folder)
     index = _sound_index(point_log, sweep, points)
@@ -178,7 +189,7 @@ def run_shard(sweep: Sweep, points: Sequence[Point], folder: Path, run: Map, ret
     report = Report(wanted=present + len(work), present=present)
     if work:
         point_log.check_writable(sweep.model_class.name)
-        _compute(work, folder, run, report, sweep.name)
+        _compute(work, folder, run, report, sweep.name, None if seconds is None else began + seconds)
         index = point_log.scan(sweep.model_class.name)
     report.statuses = _statuses({point.key: point.record_keys() for point in points}, index)
     report.failed = _n_failed(report.statuses)
@@ -204,27 +215,82 @@ def _sound_index(point_log: PointLog, sweep: Sweep, points: Sequence[Point]) -> 
     return index if len(point_log.damaged) == n_damaged else point_log.scan(sweep.model_class.name)
 
 
-def _compute(work: Sequence[Work], folder: Path, run: Map, report: Report, name: str) -> None:
-    tasks = [(folder, batch) for batch in batches(work)]
-    log.info("%s: %d units of work to do in %d batches, %d present", name, len(work), len(tasks), report.present)
+def duration_in_words(seconds: float) -> str:
+    """A duration as people say it.
+
+    >>> duration_in_words(50), duration_in_words(4000), duration_in_words(200000)
+    ('50 s', '1.1 h', '2.3 days')
+    """
+    for unit, length in (("days", 86400.0), ("h", 3600.0), ("min", 60.0)):
+        if seconds >= length:
+            return f"{seconds / length:.2g} {unit}"
+    return f"{seconds:.0f} s"
+
+
+class Clock:
+    """Hands out batches while they can be back before the deadline [time.perf_counter], if there is one."""
+
+    def __init__(self, tasks: Sequence[tuple[Path, list[Work]]], deadline: float | None) -> None:
+        self.tasks, self.deadline = tasks, deadline
+        self.held_back = False
+        self._out: dict[int, float] = {}
+        self._slowest = 0.0
+        self._began, self._done = time.perf_counter(), 0.0
+        self._seconds = sum(work.seconds for _, batch in tasks for work in batch)  # as estimated, on one core
+
+    def __iter__(self) -> Iterator[tuple[Path, list[Work]]]:
+        for folder, batch in self.tasks:
+            now = time.perf_counter()
+            # what came back tells what the next one takes, in the queue and on a worker; at first only the estimate does
+            wanted = max(2 * self._slowest, sum(work.seconds for work in batch)) + CLOSING_SECONDS
+            if self.deadline is not None and now + wanted > self.deadline:
+                self.held_back = True
+                return
+            self._out[id(batch)] = now
+            yield folder, batch
+
+    def rest(self) -> str:
+        """How long what is left will take, from what the work that came back took."""
+        if not 0 < self._done < self._seconds:
+            return ""
+        elapsed, left = time.perf_counter() - self._began, self._seconds - self._done
+        return f", about {duration_in_words(elapsed * left / self._done)} to go"
+
+    def came_back(self, batch: list[Work]) -> None:
+        """Learn from a batch how long one is under way."""
+        self._slowest = max(self._slowest, time.perf_counter() - self._out.pop(id(batch)))
+        self._done += sum(work.seconds for work in batch)
+
+
+def _compute(
+    work: Sequence[Work], folder: Path, run: Map, report: Report, name: str, deadline: float | None = None
+) -> None:
+    clock = Clock([(folder, batch) for batch in batches(work)], deadline)
+    log.info("%s: %d units of work to do in %d batches, %d present", name, len(work), len(clock.tasks), report.present)
     quiet = not sys.stderr.isatty()
     with tqdm(total=len(work), desc=name, unit="unit", disable=quiet, dynamic_ncols=True, smoothing=0.1) as bar:
         said = time.monotonic()
-        for (_, batch), result in run(run_batch, tasks):
+        for (_, batch), result in run(run_batch, clock):
+            clock.came_back(batch)
             if isinstance(result, VersionError):
                 raise result
             if isinstance(result, BaseException):
                 report.lost.append(f"a batch was lost (units: {len(batch)}): {type(result).__name__}: {result}")
-                log.error("%s", report.lost[-1])
+                fields = {"sweep": name, "points": list(dict.fromkeys(work.path for work in batch))}
+                log.error("%s", report.lost[-1], extra={"fields": fields})
             else:
                 report.computed += result.n_unit
+                keys = list(dict.fromkeys(work.path for work in batch))
+                fields = {"sweep": name, "points": keys, "units": result.n_unit, "failure": result.failure}
+                log.debug("%s: a batch is stored", name, extra={"fields": fields})
                 report.failures += [result.failure] if result.failure else []
                 for warning in result.warnings:
                     log.warning("%s", warning)
             bar.update(len(batch))
             if quiet and time.monotonic() - said > 10:
                 said = time.monotonic()
-                log.info("%s: %d of %d units done", name, report.computed, len(work))
+                log.info("%s: %d of %d units done%s", name, report.computed, len(work), clock.rest())
+    report.out_of_time = clock.held_back
 
 
 def write_manifest(path: Path, sweep: Sweep, points: Sequence[Point], report: Report) -> None:

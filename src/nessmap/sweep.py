@@ -29,8 +29,6 @@ SWEEPS = Path("workflow/sweeps")
 RESULTS = Path("results")  # where results go unless --results says otherwise
 SMALL_SUFFIX = "-small"
 SECONDS_PER_UPDATE = 6e-9  # one coordinate of one lane by one step, statistics included (benchmarks/linear_field.py)
-SHARD_SECONDS = 3600.0  # a shard is about a core-hour
-MAX_SHARDS = 64
 ONE_DIMENSION = "point"  # the dimension that zipped axes and listed points share
 
 
@@ -56,6 +54,7 @@ class Point:
     index: tuple[int, ...]
     parameters: Mapping[str, Any]
     units: tuple[Unit, ...]
+    names: tuple[tuple[identity.RecordName, ...], ...]  # the records of each unit
 
     @property
     def model(self) -> Model:
@@ -64,11 +63,15 @@ class Point:
     @cached_property
     def key(self) -> str:
         """Digest of the point's path: what the cell is, however long it runs."""
-        return self.units[0].record_names()[0].path
+        return self.names[0][0].path
 
     def record_keys(self) -> list[str]:
         """Keys of all records the point wants."""
-        return [name.key for unit in self.units for name in unit.record_names()]
+        return list(self._keys)
+
+    @cached_property
+    def _keys(self) -> tuple[str, ...]:
+        return tuple(name.key for names in self.names for name in names)
 
 
 class Sweep:
@@ -234,7 +237,7 @@ class Sweep:
         chosen = []
         kind = self.settings.run.kind
         defined = {n: o for n, o in OBSERVABLES.items() if o.defined_for(self.model_class)}
-        available = {n: o for n, o in defined.items() if o.protocol == kind}
+        available = {n: o for n, o in defined.items() if o.protocol in (kind, *PROTOCOLS[kind].offers)}
         for name in dict.fromkeys(self.settings.observables):
             if name not in OBSERVABLES:
                 raise ConfigError(f"{self.source}: observables: {name} is not an observable{nearest(name, available)}")
@@ -274,7 +277,7 @@ class Sweep:
     def shape(self) -> tuple[int, ...]:
         return tuple(len(dimension) for dimension in self.dimensions)
 
-    @property
+    @cached_property
     def statistics(self) -> tuple[str, ...]:
         """The statistics that the observables need, each once."""
         return tuple(
@@ -290,7 +293,7 @@ class Sweep:
         """The cell at an index; ConfigError if its parameters do not fit each other."""
         parameters = self.parameters_at(index)
         try:
-            n_dim = self.model_class(**parameters).n_dim
+            model = self.model_class(**parameters)
         except ParameterError as error:
             varied = {name for dimension in self.dimensions for name in dimension.parameters}
             section = (
@@ -299,7 +302,7 @@ class Sweep:
             problem = str(error).removeprefix(f"{self.model_class.name}: ")
             raise ConfigError(f"{self.source}: {section}{problem}") from None
         run = self.settings.run
-        n_step = rounded_up(max(1, round(run.duration / run.dt)), n_dim, run.kind)
+        n_step = rounded_up(max(1, round(run.duration / run.dt)), model.n_dim, run.kind)
         units = tuple(
             Unit(
                 self.model,
@@ -319,33 +322,22 @@ class Sweep:
             )
             for first_lane, n_lane in self._lanes()
         )
-        return Point(index, parameters, units)
+        return Point(index, parameters, units, tuple(tuple(unit.record_names(model)) for unit in units))
 
     @cached_property
     def points(self) -> tuple[Point, ...]:
         """Every cell, in index order."""
         points = tuple(self.point_at(index) for index in itertools.product(*map(range, self.shape)))
         for observable in self.observables:
-            reasons = undefined(observable, points)
-            if len(reasons) == len(points):
-                raise ConfigError(
-                    f"{self.source}: observables: {observable.name} has no value at any point: {reasons[0]}"
-                )
+            # the first point with a value ends the search: at a large sweep, asking all costs as much as making them
+            if all(undefined(observable, [point]) for point in points):
+                reason = undefined(observable, points[:1])[0]
+                raise ConfigError(f"{self.source}: observables: {observable.name} has no value at any point: {reason}")
         return points
-
-    @property
-    def n_shard(self) -> int:
-        """Number of jobs: one below a core-hour, tens at most."""
-        seconds = sum(unit_seconds(unit) for unit in self.units())
-        return min(MAX_SHARDS, max(1, round(seconds / SHARD_SECONDS)))
 
     def units(self) -> Iterator[Unit]:
         """Every unit of work of every point."""
         return (unit for point in self.points for unit in point.units)
-
-    def shard(self, k: int, of: int) -> tuple[Point, ...]:
-        """The points of shard k: those whose key is k modulo the number of shards."""
-        return tuple(point for point in self.points if int(point.key, 16) % of == k)
 
 
 def undefined(observable: Observable[Any], points: Sequence[Point]) -> list[str]:

@@ -21,7 +21,7 @@ from nessmap.executors import EXECUTORS
 NESSMAP = f"{shlex.quote(sys.executable)} -m nessmap"
 _KNOWN = ("executor", "results", "small", "sweeps")
 _NOT_IN_PRODUCT = {"timeout", "max_failed_fraction", "keep_state"}  # settings of a run that change no number
-_NAMES_A_FILE = re.compile(rb"[.]py\b|transfer\W+[\w.]+:\w")
+_NAMES_A_FILE = re.compile(rb"[.]py\b|(?:transfer|tuning)\W+[\w.]+:\w")
 _TRUE = {"true": True, "false": False}
 
 
@@ -59,18 +59,25 @@ def constraints(known: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
 
 
 def targets(chosen: Mapping[str, Mapping[str, Any]], results: str) -> list[str]:
-    """What `snakemake` makes of the plans when it is not told what to make: every product and every figure."""
+    """What `snakemake` makes of the plans when it is not told what to make: every product, page and figure."""
     products = [f"{results}/{name}/phase_diagram.zarr/zarr.json" for name in chosen]
-    return products + [
-        f"{results}/{n}/figures/{figure}.svg" for n, plan in chosen.items() for figure in plan["figures"]
+    pages = [f"{results}/{name}/explorer.html" for name in chosen]
+    return [
+        *products,
+        *pages,
+        *(f"{results}/{n}/figures/{figure}.svg" for n, plan in chosen.items() for figure in plan["figures"]),
     ]
+
+
+_SOURCES = (".py", ".js", ".html", ".css")
 
 
 def source_digest(*places: str) -> str:
     """Digest of the package's own sources below the named folders or files, of all of them if none is named."""
     root = Path(__file__).parent
     wanted = [root / place for place in places] or [root]
-    files = sorted({f for place in wanted for f in ([place] if place.is_file() else place.rglob("*.py"))})
+    found = {file for place in wanted for file in ([place] if place.is_file() else place.rglob("*"))}
+    files = sorted(file for file in found if file.suffix in _SOURCES)
     content = hashlib.blake2b(digest_size=8)
     for file in files:
         content.update(str(file.relative_to(root)).encode() + b"\0" + file.read_bytes())
@@ -102,21 +109,19 @@ def workflow_plan(path: Path, small: bool, cache: Path) -> dict[str, Any]:
 
 def _expanded(path: Path, small: bool) -> dict[str, Any]:
     # imported here: with a kept plan, reading the rules needs none of it
+    from nessmap import shards
     from nessmap.config import ConfigError
     from nessmap.identity import digest
     from nessmap.sweep import Sweep
 
     try:
         sweep = Sweep(path, small)
-        n_shard = sweep.n_shard
-        shards = [
-            digest(sorted(key for point in sweep.shard(k, n_shard) for key in point.record_keys()))
-            for k in range(n_shard)
-        ]
+        wanted = shards.digests(sweep)
     except ConfigError as error:
         raise WorkflowConfigError(str(error)) from None
     # the statistics' layout is part of the records' versions; what turns them into numbers is code, so code is in the digest
-    points = digest([shards, [point.key for point in sweep.points], source_digest("assembly.py")])
+    cells = [[dimension.name, dimension.settings] for dimension in sweep.dimensions]
+    points = digest([wanted, cells, source_digest("assembly.py")])
     physics = ("theory", "models", "observables", "statistics", "model.py", "evaluate.py", "phase_diagram.py")
     shown = sweep.settings.model_dump(exclude={"figures": True, "small": True, "run": _NOT_IN_PRODUCT})
     product = digest([points, shown, source_digest(*physics)])
@@ -128,8 +133,9 @@ def _expanded(path: Path, small: bool) -> dict[str, Any]:
         "name": sweep.name,
         "command": sweep.command,
         "path": str(path),
-        "shards": shards,
+        "shards": wanted,
         "points": points,
         "product": product,
         "figures": figures,
+        "explorer": source_digest("explorer", "figures/colours.py"),
     }

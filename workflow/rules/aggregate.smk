@@ -31,7 +31,7 @@ rule aggregate:
         RESULTS + "/{sweep}/logs/aggregate.log",
     benchmark:
         RESULTS + "/{sweep}/benchmarks/aggregate.tsv"
-    threads: workflow.cores or 1
+    threads: CORES
     params:
         sweep=lambda wildcards: PLANS[wildcards.sweep]["command"],
         wanted=lambda wildcards: PLANS[wildcards.sweep]["product"],

@@ -11,7 +11,7 @@ rule simulate:
         RESULTS + "/{sweep}/logs/simulate-{shard}.log",
     benchmark:
         RESULTS + "/{sweep}/benchmarks/simulate-{shard}.tsv"
-    threads: workflow.cores or 1
+    threads: CORES
     params:
         sweep=lambda wildcards: PLANS[wildcards.sweep]["command"],
         wanted=lambda wildcards: PLANS[wildcards.sweep]["shards"][int(wildcards.shard)],

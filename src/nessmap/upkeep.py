@@ -1,0 +1,154 @@
+"""Upkeep of the point log: small segments merged, records that nobody wants removed, points forgotten.
+
+Under a lock, because two of these at once would undo each other; writers and readers need none. What stays is written
+before what held it is deleted, so a process killed at any time leaves every record in one segment at least.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from nessmap import segment_index
+from nessmap.points import SET_ASIDE, SUFFIX, Entry, LogError, PointLog
+from nessmap.simulate import Record
+from nessmap.sweep import Sweep
+
+MERGED_BYTES = 64e6  # of a merged segment: few files, and one fits into memory many times over
+PARTIAL_SECONDS = 86400.0  # no writer takes a day for a segment
+LOCK = ".upkeep.lock"
+
+
+class Removal(NamedTuple):
+    """What gc or forget found: records, whole segments among them, other files, and the bytes on disk they take."""
+
+    n_record: int
+    n_segment: int  # all of whose records go
+    files: tuple[Path, ...]
+    n_byte: int
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Alone with the upkeep of a log; LogError if somebody else is at it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / LOCK).open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise LogError(f"{folder}: compact, gc or forget is running; repeat this when it is over") from error
+        yield
+
+
+def compact(folder: Path, models: Iterable[str] | None = None) -> tuple[int, int]:
+    """Merge segments of less than half of MERGED_BYTES, in order of their names; how many there were, and are."""
+    point_log = PointLog(folder)
+    before = after = 0
+    with locked(folder):
+        for model in models or point_log.models():
+            point_log.scan(model)  # damaged segments are set aside first: none may be merged
+            segments = point_log.segments(model)
+            for group in _groups(segments):
+                _rewrite(point_log, model, group, lambda _: True)
+            before, after = before + len(segments), after + len(point_log.segments(model))
+    return before, after
+
+
+def _groups(segments: Sequence[Path]) -> Iterator[list[Path]]:
+    group: list[Path] = []
+    filled = 0
+    for segment in segments:
+        size = segment.stat().st_size
+        if size >= MERGED_BYTES / 2:
+            continue
+        if filled + size > MERGED_BYTES:
+            yield group
+            group, filled = [], 0
+        group.append(segment)
+        filled += size
+    if len(group) > 1:
+        yield group
+
+
+def _rewrite(point_log: PointLog, model: str, segments: Sequence[Path], keep: Callable[[Entry], bool]) -> None:
+    """Put the records of segments that are to be kept into one; the old ones go when it is on disk."""
+    best: dict[str, Entry] = {}
+    for entry in point_log.entries(segments):
+        kept = best.get(entry.name.key)
+        if keep(entry) and (kept is None or (not kept.array and entry.array)):
+            best[entry.name.key] = entry
+    arrays = {entry.name.key: array for entry, array in point_log.read(best.values())}
+    if lost := sum(bool(entry.array) and key not in arrays for key, entry in best.items()):
+        raise LogError(f"{point_log.folder}: {lost} records cannot be read; nothing was merged; repeat this")
+    records = [
+        Record(e.name, e.status, arrays.get(key), e.end, e.wall_time, e.message) for key, e in sorted(best.items())
+    ]
+    made = point_log.write(model, records) if records else None
+    point_log.announce(model)
+    for segment in segments:
+        if segment != made:
+            segment.unlink(missing_ok=True)
+
+
+def remove(folder: Path, unwanted: Callable[[Entry], bool], leftovers: bool, dry_run: bool) -> Removal:
+    """Remove records, and with leftovers what is no segment: unfinished files of a day ago and what was set aside."""
+    point_log = PointLog(folder)
+    n_record = n_segment = n_byte = 0
+    with locked(folder):
+        for model in point_log.models():
+            by_segment: dict[Path, list[Entry]] = {}
+            for entry in point_log.entries(point_log.segments(model)):
+                by_segment.setdefault(entry.segment, []).append(entry)
+            for segment, entries in by_segment.items():
+                going = sum(map(unwanted, entries))
+                n_record, n_segment = n_record + going, n_segment + (going == len(entries))
+                n_byte += segment.stat().st_size * going // len(entries)
+                if going and not dry_run:
+                    _rewrite(point_log, model, [segment], lambda entry: not unwanted(entry))
+        files = tuple(_leftovers(folder)) if leftovers else ()
+        n_byte += sum(file.stat().st_size for file in files)
+        for file in () if dry_run else files:
+            file.unlink(missing_ok=True)
+    return Removal(n_record, n_segment, files, n_byte)
+
+
+def _leftovers(folder: Path) -> Iterator[Path]:
+    yield from sorted((folder / SET_ASIDE).glob(f"*{SUFFIX}"))
+    for partial in sorted([*folder.glob("*/*/.*.partial"), *folder.glob("*/.*.partial")]):
+        if time.time() - partial.stat().st_mtime > PARTIAL_SECONDS:
+            yield partial
+
+
+def rebuild_index(folder: Path) -> None:
+    """Make the index of every model's segments anew, from the segments."""
+    point_log = PointLog(folder)
+    for model in point_log.models():
+        segment_index.remove(folder / model)
+        point_log.scan(model)
+
+
+def wanted_keys(results: Path, sweeps: Iterable[Sweep]) -> set[str]:
+    """Keys of records that a manifest vouches for or a sweep file wants."""
+    keys = {key for points in manifests(results).values() for record_keys in points.values() for key in record_keys}
+    return keys.union(*(point.record_keys() for sweep in sweeps for point in sweep.points))
+
+
+def manifests(results: Path) -> Mapping[Path, Mapping[str, Sequence[str]]]:
+    """Every manifest below results with the points that it vouches for, and their records."""
+    return {path: json.loads(path.read_text())["points"] for path in sorted(results.glob("*/shards/*.json"))}
+
+
+def forget(results: Path, folder: Path, keys: set[str], dry_run: bool) -> tuple[Removal, list[Path]]:
+    """Remove records, and the manifests that vouch for them, so that Snakemake has them computed again."""
+    stale = [
+        path for path, points in manifests(results).items() if any(keys.intersection(own) for own in points.values())
+    ]
+    removal = remove(folder, lambda entry: entry.name.key in keys, leftovers=False, dry_run=dry_run)
+    for path in () if dry_run else stale:  # after the records: a manifest alone would be found out by assemble
+        path.unlink(missing_ok=True)
+    return removal, stale
