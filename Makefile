@@ -6,7 +6,7 @@ STAMP := $(VENV)/installed
 # one test process per core, hence one thread of linear algebra each: small matrices lose most of their time to more
 PYTEST := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses logical --dist worksteal
 
-.PHONY: run test test-slow test-slurm lint lock clean
+.PHONY: run test test-slow test-slurm docs lint lock clean
 
 run: $(STAMP)
 	$(BIN)/snakemake --config small=true
@@ -25,6 +25,11 @@ test-slurm: $(STAMP)
 	tests/slurm/cluster start
 	OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m slurm tests/test_slurm.py; \
 	  status=$$?; tests/slurm/cluster stop; exit $$status
+
+# offline; warnings are errors
+docs: $(STAMP)
+	$(BIN)/sphinx-build -q -W --keep-going -b html docs docs/_build
+	@echo "documentation: docs/_build/index.html"
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

@@ -56,7 +56,7 @@ MAY_IMPORT = {
     "workflow": "config executors identity shards sweep",
     "recordings": "config estimators",
     "estimate": "config estimators figures recordings",
-    "__main__": "__init__ allocation assembly config estimate executors explorer figures inspect_log "
+    "__main__": "scaffold __init__ allocation assembly config estimate executors explorer figures inspect_log "
     "inspect_sweep messages model phase_diagram points shard shards stopping sweep",
 }
 

@@ -21,6 +21,8 @@ from nessmap.models.amari_field import AmariField
 from nessmap.sweep import Sweep, unit_seconds
 
 COMMANDS = (
+    "new",
+    "explorer",
     "plan",
     "status",
     "failures",

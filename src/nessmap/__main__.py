@@ -151,6 +151,15 @@ def _figure(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _new(arguments: argparse.Namespace) -> int:
+    from nessmap.scaffold import new_model
+
+    made = new_model(arguments.name, arguments.folder)
+    print("\n".join(f"wrote {path}" for path in made))
+    print(f"try it: pytest {arguments.folder}; nessmap plan {arguments.folder / arguments.name}.yaml")
+    return 0
+
+
 def _explorer(arguments: argparse.Namespace) -> int:
     from nessmap import explorer
     from nessmap.assembly import open_store
@@ -291,6 +300,10 @@ def parser() -> argparse.ArgumentParser:
     figure.add_argument(
         "--output", type=Path, required=True, metavar="FILE", help="where to write it, as .svg and .png"
     )
+    new = command("new", _new, "a model of your own: its file, its sweep and its tests, which pass at once")
+    new.add_argument("what", choices=("model",), help="what to begin with")
+    new.add_argument("name", metavar="NAME", help="a-z, 0-9 and _")
+    new.add_argument("--folder", type=Path, default=Path(), metavar="FOLDER", help="where to; default: here")
     page = for_sweep("explorer", _explorer, "one offline page to look around in a phase diagram")
     page.add_argument("--phase-diagram", type=Path, required=True, metavar="STORE", help="phase_diagram.zarr")
     page.add_argument("--output", type=Path, required=True, metavar="FILE", help="where to write it, as .html")
