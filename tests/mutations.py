@@ -126,7 +126,7 @@ def wrong_step(*, decay: float = 1.0, rotation: float = 1.0, clock: float = 1.0)
 
     class Wrong(AmariField):
         def stepper(self, dt):
-            advance, (keep, turn, partner, kick) = super().stepper(clock * dt)
+            advance, (keep, turn, partner, kick), _ = super().stepper(clock * dt)
             size, angle = np.hypot(keep, turn) ** decay, np.arctan2(turn, keep) * rotation
             return Stepper(advance, (size * np.cos(angle), size * np.sin(angle), partner, kick))
 

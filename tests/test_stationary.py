@@ -44,7 +44,7 @@ def test_kernel_advances_by_the_exact_propagator(model, dt):
 def test_step_keeps_the_stationary_covariance(model):
     """F S F^T + Q = S for the coefficients that the kernel is given."""
     n = model.n_dim
-    advance, coefficients = model.stepper(0.2)
+    advance, coefficients, _ = model.stepper(0.2)
     x = np.zeros((2, n, n))
     x[0] = np.eye(n)
     zero = np.zeros((2, n, n))

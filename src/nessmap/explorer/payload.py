@@ -31,7 +31,7 @@ def packed(values: Array, bits: int = MANTISSA, smooth: bool = False) -> str:
     smooth: differences of neighbours instead, which of a smooth function are small.
 
     >>> len(packed(np.ones(1000)))
-    24
+    44
     """
     words = np.ascontiguousarray(values, np.float32).view(np.uint32).ravel()
     dropped = MANTISSA - min(bits, MANTISSA)

@@ -85,7 +85,7 @@ def crossing(y: Array, value: Array, error: Array, level: float) -> tuple[float,
     """The last place where value(y) rises through the level, and its standard error.
 
     >>> crossing(np.array([0.0, 1.0, 2.0]), np.array([-1.0, 0.0, 1.0]), np.full(3, 0.1), 0.5)
-    (1.5, 0.1)
+    (1.5, 0.070710678119)
     """
     known = np.isfinite(value)
     if known.sum() < 2:
