@@ -108,7 +108,7 @@ def _require(sweep: Sweep, point_log: PointLog, n_missing: int, n_record: int) -
 def _group_means(
     point: Point, units: Sequence[Sequence[Entry | None]], arrays: Mapping[str, Array]
 ) -> dict[str, Array] | None:
-    """{statistic: (n, 16)} over all units; None unless every record is there and ok."""
+    """{statistic: (n, n_group)} over all units; None unless every record is there and ok."""
     if any(entry is None or entry.status is not Status.ok for unit in units for entry in unit):
         return None
     sums = [
@@ -127,10 +127,10 @@ def _dataset(
         present = {i: m.pop(statistic) for i, m in enumerate(means) if m is not None}  # not twice in memory
         length = max((len(array) for array in present.values()), default=0)
         # models of different size share one array; what a smaller one does not fill stays NaN
-        padded = np.full((n_point, length, N_GROUP), np.nan)
+        padded = np.full((n_point, length, sweep.n_disorder or N_GROUP), np.nan)
         for i, array in present.items():
             padded[i, : len(array)] = array
-        dataset[statistic] = (("point", f"{statistic}_entry", "group"), padded)
+        dataset[statistic] = (("point", f"{statistic}_entry", "disorder" if sweep.n_disorder else "group"), padded)
     became = [outcome(point) for point in entries]
     dataset["status"] = ("point", [int(status) for status, _ in became])
     dataset["wall_time"] = ("point", [_wall_time(point) for point in entries], {"units": "s"})

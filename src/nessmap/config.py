@@ -57,7 +57,7 @@ class RunSettings(_Settings):
     duration: float = Field(default=100.0, gt=0, description="simulated time per lane [time]")
     n_replica: int = Field(default=128, ge=GROUPS, multiple_of=GROUPS, description="lanes per point")
     n_disorder: int | None = Field(
-        default=None, ge=GROUPS, multiple_of=GROUPS, description="realisations of the disorder, of n_replica lanes each"
+        default=None, ge=4, description="realisations of the disorder, of n_replica lanes each; 16 unless given"
     )
     seed: int = Field(default=0, ge=0, description="root seed")
     timeout: float | None = Field(default=None, gt=0, description="seconds before a unit of a point is given up")

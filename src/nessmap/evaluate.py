@@ -62,6 +62,11 @@ def _evaluate(model: Model, run: Run, observables: Sequence[str], means: Mapping
             estimate = _or_said(partial(jackknife, plug_in, needed), model, name)
             if estimate is not None:
                 values[name], values[f"{name}_standard_error"] = estimate
+            if run.n_disorder:
+                single = {need: own.T for need, own in needed.items()} | {
+                    "share": np.full(run.n_disorder, 1 / run.n_disorder)
+                }
+                values[f"{name}:realisations"] = _or_said(partial(plug_in, single), model, name)
     return values
 
 

@@ -27,6 +27,7 @@ from nessmap.models.langevin import LangevinModel
 from nessmap.observables import OBSERVABLES, Observable
 from nessmap.protocols import PROTOCOLS
 from nessmap.simulate import Status
+from nessmap.statistics import N_GROUP
 from nessmap.sweep import Sweep
 
 CONVENTIONS = "nessmap-1 (after CF)"
@@ -163,10 +164,12 @@ def _add_observable(
     kinds = sorted({str(v[f"{name}:kind"]) for v in evaluated if f"{name}:kind" in v})
     ways = ", ".join(dict.fromkeys(str(w) for v in evaluated if (w := v.get(f"{name}:approximation"))))
     for part, column in columns.items():
-        attributes = _attributes_of(observable, sides, part, kinds)
+        attributes = _attributes_of(observable, sides, part, kinds, (sweep.n_disorder or N_GROUP) - 1)
         if part == "" and ways:
             attributes["theory_approximation"] = ways
         dataset[name + part] = xr.Variable((*dims, *tail), column, attributes)
+    if sweep.n_disorder:
+        _add_realisations(dataset, sweep, dims, observable, sides, evaluated)
     dataset[f"{name}_flag"] = xr.Variable(
         (*dims, *tail),
         flag.astype(np.int8),
@@ -175,6 +178,31 @@ def _add_observable(
             "flag_meanings": " ".join(FLAGS),
             "long_name": f"flag of {observable.long_name.format(**sides)}",
         },
+    )
+
+
+def _add_realisations(
+    dataset: xr.Dataset,
+    sweep: Sweep,
+    dims: tuple[str, ...],
+    observable: Observable[Any],
+    sides: Mapping[str, str],
+    evaluated: Sequence[Values],
+) -> None:
+    """realisations_of_NAME: the observable of each realisation of the disorder by itself, without correction for bias."""
+    tail = tuple(observable.dimensions)
+    own_shape = tuple(dataset.sizes[dimension] for dimension in tail)
+    column = np.full((len(evaluated), sweep.n_disorder, *own_shape), np.nan)
+    for i, values in enumerate(evaluated):
+        found = values.get(f"{observable.name}:realisations")
+        if found is not None and found.shape[1:] == own_shape:  # sizes that differ between points have no common place
+            column[i] = found
+    number = {"long_name": "realisation of the disorder", "units": "1"}
+    dataset.coords["disorder"] = xr.Variable(("disorder",), np.arange(sweep.n_disorder), number)
+    dataset[f"realisations_of_{observable.name}"] = xr.Variable(
+        (*dims, "disorder", *tail),
+        column.reshape((*sweep.shape, sweep.n_disorder, *own_shape)),
+        {"units": observable.units, "long_name": f"{observable.long_name.format(**sides)} of each realisation"},
     )
 
 
@@ -194,7 +222,7 @@ def _flags(columns: Mapping[str, Array], run: NDArray[np.bool_], signed: bool) -
 
 
 def _attributes_of(
-    observable: Observable[Any], sides: Mapping[str, str], part: str, kinds: Sequence[str]
+    observable: Observable[Any], sides: Mapping[str, str], part: str, kinds: Sequence[str], degrees_of_freedom: int
 ) -> dict[str, Any]:
     words = {
         "": "{}",
@@ -218,8 +246,8 @@ def _attributes_of(
     if part == "_z":
         attributes["theory_kind"] = " ".join(kinds)
         attributes["comment"] = (
-            "(value - expected) / standard error; Student t with 15 degrees of freedom where theory is exact, "
-            "a measure of the approximation where it is not"
+            f"(value - expected) / standard error; Student t with {degrees_of_freedom} degrees of freedom where theory is "
+            "exact, a measure of the approximation where it is not"
         )
     return attributes
 

@@ -104,20 +104,22 @@ def rounded_up(n_step: int, n_dim: int, protocol: str) -> int:
 
 
 def group_means(units: Sequence[Unit], sums: Sequence[Mapping[str, Array]]) -> dict[str, Array]:
-    """{statistic: (n, 16)} of a point from the sums of its units, added in their order; a realisation is in one group."""
+    """{statistic: (n, n_group)} of a point from the sums of its units: 16 groups of lanes, or a group for each realisation."""
+    run = units[0].run
+    if run.n_disorder:
+        columns = [
+            {name: own.sum(axis=1) / unit.n_lane for name, own in made.items()}
+            for unit, made in zip(units, sums, strict=True)
+        ]
+        return {
+            name: np.stack([c[name] for c in columns], axis=1) / STATISTICS[name].n_term(run) for name in columns[0]
+        }
     lanes_per_group = sum(unit.n_lane for unit in units) / N_GROUP
     total: dict[str, Array] = {}
-    for unit, made in zip(units, sums, strict=True):
+    for made in sums:
         for name, own in made.items():
-            array = _in_one_group(own, unit.realisation % N_GROUP) if unit.n_disorder else own
-            total[name] = total[name] + array if name in total else array
-    return {name: array / (STATISTICS[name].n_term(units[0].run) * lanes_per_group) for name, array in total.items()}
-
-
-def _in_one_group(sums: Array, group: int) -> Array:
-    gathered = np.zeros_like(sums)
-    gathered[:, group] = sums.sum(axis=1)
-    return gathered
+            total[name] = total[name] + own if name in total else own
+    return {name: array / (STATISTICS[name].n_term(run) * lanes_per_group) for name, array in total.items()}
 
 
 _compiled: set[tuple[str, str, tuple[str, ...]]] = set()  # models, protocols and statistics that this process has run
