@@ -26,7 +26,14 @@ CORRELATION_TIMES = 1000
 DT = 0.05
 BOUND = "entropy_production_bound"
 SQUARES = (BOUND, *(f"entropy_production_rate_{which}" for which in ("fitted", "first", "second")))
-FEW = (*SQUARES, "information_flow", "entropy_flow_first", "entropy_flow_second")
+FEW = (
+    *SQUARES,
+    "information_flow",
+    "information_flow_bound",
+    "information_flow_tightness",
+    "entropy_flow_first",
+    "entropy_flow_second",
+)
 RESOLVED = 50  # square of (mean entropy of the run / its standard error) = bound x duration x lanes / 2: seven errors
 
 

@@ -249,7 +249,7 @@ def test_snakemake_takes_a_sweep_to_figures_and_recomputes_only_what_changed(tmp
     file.write_text(yaml.safe_dump(tiny_settings(figures=figures)))
     assert jobs(snakemake("-n")) == {"figure": 1, "all": 1}
     file.write_text(yaml.safe_dump(tiny_settings(figures=FIGURES, run={"duration": 10})))
-    assert jobs(snakemake("-n")) == {"simulate": 1, "assemble": 1, "aggregate": 1, "figure": 1, "all": 1}
+    assert jobs(snakemake("-n")) == {"simulate": 1, "assemble": 1, "aggregate": 1, "explorer": 1, "figure": 1, "all": 1}
     snakemake()
     assert xr.open_zarr(product).attrs["content_digest"] == fresh(run={"duration": 10}).digest
     after = stored_segments(folder / "results")
@@ -267,7 +267,7 @@ def test_snakemake_assembles_again_what_was_retried_by_hand(tmp_path, sweep_file
     assert "Nothing to be done" in run_snakemake(folder, "-n")
     command = [sys.executable, "-m", "nessmap", "simulate", "tiny", "--retry-failed", "--executor", "serial"]
     subprocess.run(command, cwd=folder, check=True, capture_output=True)
-    assert jobs(run_snakemake(folder, "-n")) == {"assemble": 1, "aggregate": 1, "all": 1}
+    assert jobs(run_snakemake(folder, "-n")) == {"assemble": 1, "aggregate": 1, "explorer": 1, "all": 1}
     run_snakemake(folder)
     assert xr.open_zarr(product).attrs["content_digest"] == fresh().digest
     subprocess.run(command, cwd=folder, check=True, capture_output=True)
