@@ -49,6 +49,7 @@ MAY_IMPORT = {
     "shard": "executors identity model models points protocols simulate statistics sweep",
     "assembly": "model points simulate statistics sweep",
     "evaluate": "model models observables statistics",
+    "citation": "__init__ sweep",
     "trial": "evaluate model models observables protocols simulate statistics",
     "scaffold": "config models",
     "phase_diagram": "__init__ evaluate executors identity model models observables protocols simulate statistics sweep",
@@ -56,7 +57,7 @@ MAY_IMPORT = {
     "workflow": "config executors identity shards sweep",
     "recordings": "config estimators",
     "estimate": "config estimators figures recordings",
-    "__main__": "scaffold __init__ allocation assembly config estimate executors explorer figures inspect_log "
+    "__main__": "scaffold citation __init__ allocation assembly config estimate executors explorer figures inspect_log "
     "inspect_sweep messages model phase_diagram points shard shards stopping sweep",
 }
 

@@ -21,6 +21,7 @@ from nessmap.models.amari_field import AmariField
 from nessmap.sweep import Sweep, unit_seconds
 
 COMMANDS = (
+    "cite",
     "new",
     "explorer",
     "plan",

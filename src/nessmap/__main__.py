@@ -151,6 +151,23 @@ def _figure(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _cite(arguments: argparse.Namespace) -> int:
+    from nessmap.citation import citation
+
+    facts = citation(sweep_of(arguments.sweep))
+    if arguments.json:
+        print(json.dumps(facts))
+        return 0
+    papers = facts["model"]["papers"] or ["yours, or none: this model names no paper"]
+    lines = [facts["software"], f"the model {facts['model']['name']}:", *(f"  {paper}" for paper in papers)]
+    lines += [
+        "formulas of the observables, derived anew in docs/theory.md:",
+        *(f"  {paper}" for paper in facts["formulas"]),
+    ]
+    print("\n".join(lines))
+    return 0
+
+
 def _new(arguments: argparse.Namespace) -> int:
     from nessmap.scaffold import new_model
 
@@ -300,6 +317,7 @@ def parser() -> argparse.ArgumentParser:
     figure.add_argument(
         "--output", type=Path, required=True, metavar="FILE", help="where to write it, as .svg and .png"
     )
+    for_programs(for_sweep("cite", _cite, "what to cite for a sweep: software, model, formulas"))
     new = command("new", _new, "a model of your own: its file, its sweep and its tests, which pass at once")
     new.add_argument("what", choices=("model",), help="what to begin with")
     new.add_argument("name", metavar="NAME", help="a-z, 0-9 and _")

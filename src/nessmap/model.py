@@ -252,6 +252,7 @@ class Model(ABC):
     kernel_file: ClassVar[str]
     integrator: ClassVar[str]
     code: ClassVar[str] = ""  # digest of a user's file, which has no version that somebody bumps
+    papers: ClassVar[tuple[str, ...]] = ()  # where the model comes from
     disordered: ClassVar[bool] = False  # is part of it drawn at random, once for each realisation?
     confined: ClassVar[bool] = False  # has it a stationary state where its fixed point is not stable, too?
 

@@ -29,6 +29,10 @@ class BcmSynapse(Model):
     times and of the squares. Half the lanes leave the weak weight again and again, half the strong one.
     """
 
+    papers: ClassVar[tuple[str, ...]] = (
+        "Bienenstock, Cooper & Munro, J. Neurosci. 2, 32 (1982)",
+        "Karbowski, Entropy 26, 779 (2024)",
+    )
     name: ClassVar[str] = "bcm_synapse"
     version: ClassVar[int] = 1
     kernel_file: ClassVar[str] = "first_passage"

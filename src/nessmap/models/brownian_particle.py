@@ -28,6 +28,7 @@ class BrownianParticle(Model):
     and on the move if so wished, in a trap that is at 0 and starts to move.
     """
 
+    papers: ClassVar[tuple[str, ...]] = ("Karbowski, Entropy 26, 779 (2024)",)
     name: ClassVar[str] = "brownian_particle"
     version: ClassVar[int] = 1
     kernel_file: ClassVar[str] = "brownian_particle"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from functools import cached_property
+from typing import ClassVar
 
 import numpy as np
 
@@ -16,6 +17,10 @@ from nessmap.theory import spatial
 class BumpField(Model):
     """Sites x_j = j length / n_site with I(x) = input + pull exp(-(x - x_0)^2 / 2 s^2) and noise D(x) ~ g(x)^-alpha."""
 
+    papers: ClassVar[tuple[str, ...]] = (
+        "Lucente, Gradenigo & Salasnich, Entropy 27, 1104 (2025)",
+        "Amari, Biol. Cybern. 27, 77 (1977)",
+    )
     weight: float = parameter(1.0, "weight of the kernel", units="u", symbol="J")
     pull: float = parameter(1.0, "strength of the local input", units="u", symbol="I_1")
     noise_exponent: float = parameter(0.0, "exponent of the noise in the gain", symbol=r"\alpha")

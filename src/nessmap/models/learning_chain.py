@@ -24,6 +24,7 @@ class LearningChain(LinearModel):
     signal, even under time reversal.
     """
 
+    papers: ClassVar[tuple[str, ...]] = ("Karbowski, Entropy 26, 779 (2024)",)
     name: ClassVar[str] = "learning_chain"
     version: ClassVar[int] = 1
 

@@ -10,6 +10,7 @@ import dataclasses
 import math
 from abc import abstractmethod
 from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import ClassVar
 
 import numpy as np
 
@@ -22,6 +23,7 @@ _SOURCE = 'docs/theory.md, "Plastic synapses"'
 class PlasticModel(Model):
     """Coordinates: the stimulus, then the synapses, then the entropy that each lane gave to its bath since the start."""
 
+    papers: ClassVar[tuple[str, ...]] = ("Karbowski, Entropy 26, 779 (2024)",)
     n_synapse: int = parameter(1, "number of synapses", minimum=1, symbol="N")
     stimulus_duration: float = parameter(3.0, "duration of the stimulus", units="time", above=0.0, symbol="t_s")
     memory_threshold: float = parameter(

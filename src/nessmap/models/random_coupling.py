@@ -25,6 +25,10 @@ _MOST_DRAWS = 100  # of a J that is admitted
 class RandomCoupling(Model):
     """Size, gain and symmetry of the coupling."""
 
+    papers: ClassVar[tuple[str, ...]] = (
+        "Sompolinsky, Crisanti & Sommers, PRL 61, 259 (1988)",
+        "Qiu & Huang, Commun. Theor. Phys. 77, 035601 (2025)",
+    )
     disordered: ClassVar[bool] = True
     drawn: ClassVar[Array | None] = None  # J (N, N) of a realisation; the model itself has none
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from typing import ClassVar
 
 import numpy as np
 
@@ -23,6 +24,10 @@ class RingField(Model):
     hold up to aliasing: a kernel with a cusp or a jump as wide as the spacing has an integral of 1.08, at three spacings 1.01.
     """
 
+    papers: ClassVar[tuple[str, ...]] = (
+        "Lucente, Gradenigo & Salasnich, Entropy 27, 1104 (2025)",
+        "Amari, Biol. Cybern. 27, 77 (1977)",
+    )
     coupling: float = parameter(0.5, "coupling", symbol="g")
     shift: float = parameter(0.0, "kernel shift", units="length", symbol="s", used_with=_NAMED)
     kernel: str = parameter("gaussian", "shape of the kernel", choices=(*spatial.PROFILES, "sampled"))

@@ -25,6 +25,7 @@ from nessmap.theory.sensing import SensingNetwork
 class SensingModel(Model):
     """Coordinate 0 is the velocity, the others are neurons. Gains and rates may spread over the neurons, evenly or as given."""
 
+    papers: ClassVar[tuple[str, ...]] = ("Karbowski, Entropy 26, 779 (2024)",)
     n_neuron: int = parameter(1, "number of neurons", minimum=1, symbol="N")
     signal_to_noise: float = parameter(1.0, "signal to noise of a neuron", minimum=0.0, symbol="c")
     rate_ratio: float = parameter(1.0, "ratio of rates, neurons to velocity", above=0.0, symbol=r"\rho/\kappa")

@@ -10,6 +10,7 @@ import dataclasses
 import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
+from typing import ClassVar
 
 import numpy as np
 
@@ -44,6 +45,10 @@ class TorusField(Model):
     integral. `anisotropy` a stretches it: widths w / sqrt(a) along x and w sqrt(a) along y.
     """
 
+    papers: ClassVar[tuple[str, ...]] = (
+        "Lucente, Gradenigo & Salasnich, Entropy 27, 1104 (2025)",
+        "Amari, Biol. Cybern. 27, 77 (1977)",
+    )
     coupling: float = parameter(0.5, "coupling", symbol="g")
     shift: float = parameter(0.0, "kernel shift along x", units="length", symbol="s", used_with=_NAMED)
     kernel: str = parameter(

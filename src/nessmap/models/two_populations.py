@@ -30,6 +30,10 @@ _MOST_COMMON = 0.999
 class TwoPopulations(Model):
     """Two populations, excitatory sites first, whose kernels and noise are the same at every site."""
 
+    papers: ClassVar[tuple[str, ...]] = (
+        "Lucente, Gradenigo & Salasnich, Entropy 27, 1104 (2025)",
+        "Amari, Biol. Cybern. 27, 77 (1977)",
+    )
     smoothest: ClassVar[float] = math.inf  # correlation length of the noise that is still resolved [site spacings]
 
     weight_ee: float = parameter(0.9, "weight of excitation on excitation", minimum=0.0, symbol="w_{EE}")
