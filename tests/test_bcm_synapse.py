@@ -196,3 +196,18 @@ def test_few_passages_give_no_expectation_and_none_no_number():
     assert OBSERVABLES["strong_lifetime"].why_undefined(model, run) == ""
     alone = run._replace(n_replica=16)
     assert "set run.n_replica >= 32" in OBSERVABLES["strong_lifetime"].why_undefined(model, alone)
+
+
+@pytest.mark.parametrize("activity", [0.92, 1.0, 1.16])
+@pytest.mark.parametrize("diffusion", [0.001, 0.016])
+def test_steps_find_nearly_the_time_of_the_double_integral(activity, diffusion):
+    synapse = BcmSynapse(decay=0.2, activity=activity, weight_diffusion=diffusion)
+    for down in (False, True):
+        # second order in dt: 7e-5 at dt = 0.1 for rates of order one, and rates here are up to ten times as large
+        assert synapse.passage(down, 0.2).time == pytest.approx(synapse.lifetime(down), rel=5e-3)
+
+
+def test_steps_that_jump_over_the_well_give_no_number():
+    synapse = BcmSynapse(decay=0.2, activity=1.16, weight_diffusion=0.016)
+    weak, strong = synapse.ends
+    assert np.isnan(heun_passage(synapse.synapse.drift, 0.016, 0.2, weak, strong, weak - 2.5).mean)

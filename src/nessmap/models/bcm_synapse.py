@@ -18,7 +18,7 @@ from nessmap.theory.first_passage_steps import Passage, heun_passage
 
 _SOURCE = 'docs/theory.md, "Plastic synapses"'
 _KRAMERS = "Kramers' rate; docs/theory.md"
-_BEHIND = 9.0  # standard deviations of a weight in its well, behind which no path goes
+_BEHIND = 40.0  # noises above its well, behind which no path goes: e^-40
 
 
 @dataclasses.dataclass(frozen=True)
@@ -106,9 +106,12 @@ class BcmSynapse(Model):
     def passage(self, down: bool, dt: float) -> Passage:
         """Moments of the passage from the strong weight to the weak one, or back, as it is simulated."""
         start, target = self.ends[::-1] if down else self.ends
-        width = math.sqrt(self.weight_diffusion / self.synapse.curvature(start))
-        far = start + math.copysign(_BEHIND * width, start - target)
-        return heun_passage(self.synapse.drift, self.weight_diffusion, dt, start, target, far)
+        away = math.copysign(math.sqrt(self.weight_diffusion / self.synapse.curvature(start)), start - target)
+        bottom = self.synapse.potential(start)
+        # no farther than needed: a quartic wall is so steep there that steps would jump over the well
+        while self.synapse.potential(start + away) - bottom < _BEHIND * self.weight_diffusion:
+            away *= 1.05
+        return heun_passage(self.synapse.drift, self.weight_diffusion, dt, start, target, start + away)
 
     def lifetime_at(self, down: bool, run: Run) -> float:
         """What a run makes of the lifetime in the mean: its time over its passages, at this dt and duration [time]."""

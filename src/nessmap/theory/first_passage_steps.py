@@ -93,7 +93,8 @@ def heun_passage(
     ----------
     force : f, arrays to arrays [x/time].
     diffusion : D [x^2/time].
-    far : behind the start, where no path goes; U must be many D above its value at the start.
+    far : behind the start, where no path goes; U must be many D above its value at the start. Where steps from there are
+        too long for the force, there is no number.
 
     >>> free = heun_passage(lambda x: -x, 1.0, 0.01, 0.0, 1.0, -9.0)  # 2.09340665 without steps
     >>> round(free.time, 3)
@@ -114,4 +115,5 @@ def heun_passage(
         if abs(found.mean - before) <= _ENOUGH * found.mean:
             break
         before = found.mean
-    return found
+    # a step that is too long for the force at the far end jumps over the well, and the equation means nothing
+    return found if found.mean >= dt else Passage(math.nan, math.nan, dt)
