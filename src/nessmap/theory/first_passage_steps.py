@@ -103,6 +103,10 @@ def heun_passage(
     require_positive("heun_passage", diffusion=diffusion, dt=dt)
     side = math.copysign(1.0, target - start)
     bottom, wall = side * far, side * target
+    push = float(side * force(np.array(side * bottom)))
+    landed = bottom + 0.5 * dt * (push + float(side * force(np.array(side * (bottom + dt * push)))))
+    if not bottom <= landed < wall:  # a step too long for the force there: the equation means nothing
+        return Passage(math.nan, math.nan, dt)
     before = math.nan
     for size in _SIZES:
         nodes = bottom + (wall - bottom) * (1.0 - np.cos(np.pi * np.arange(size) / (size - 1))) / 2.0
@@ -115,5 +119,4 @@ def heun_passage(
         if abs(found.mean - before) <= _ENOUGH * found.mean:
             break
         before = found.mean
-    # a step that is too long for the force at the far end jumps over the well, and the equation means nothing
-    return found if found.mean >= dt else Passage(math.nan, math.nan, dt)
+    return found
