@@ -7,7 +7,7 @@ from nessmap.workflow import NESSMAP, WorkflowConfigError, constraints, plans, t
 min_version("9.0")
 
 RESULTS = config.get("results", "results")
-EXECUTOR = config.get("executor", "local")
+EXECUTOR = config.get("executor", "auto")
 # of this machine; a cluster's profile sets its own with set-threads
 CORES = workflow.resource_settings.cores or 1
 try:

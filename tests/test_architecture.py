@@ -57,8 +57,10 @@ MAY_IMPORT = {
     "workflow": "config executors identity shards sweep",
     "recordings": "config estimators",
     "estimate": "config estimators figures recordings",
-    "__main__": "scaffold citation __init__ allocation assembly config estimate executors explorer figures inspect_log "
-    "inspect_sweep messages model phase_diagram points shard shards stopping sweep",
+    "commands": "scaffold citation __init__ allocation assembly config estimate executors explorer figures inspect_log "
+    "inspect_sweep messages phase_diagram shard shards stopping sweep",
+    "command_line": "__init__ allocation commands executors sweep",
+    "__main__": "allocation assembly command_line commands config executors messages model points shard stopping",
 }
 
 # In which rooms a library may be imported; numpy and the standard library may be everywhere, no other library anywhere else.

@@ -31,6 +31,7 @@ FEW = (
     "information_flow",
     "information_flow_bound",
     "information_flow_tightness",
+    "uncertainty_tightness",
     "entropy_flow_first",
     "entropy_flow_second",
 )

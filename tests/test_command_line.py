@@ -15,7 +15,9 @@ import pytest
 import xarray as xr
 
 from nessmap import __version__
-from nessmap.__main__ import EXAMPLES, log, main, parser, sweep_of
+from nessmap.__main__ import log, main
+from nessmap.command_line import EXAMPLES, parser
+from nessmap.commands import sweep_of
 from nessmap.inspect_sweep import find_points
 from nessmap.models.amari_field import AmariField
 from nessmap.sweep import Sweep, unit_seconds
@@ -305,7 +307,7 @@ def test_a_run_that_is_interrupted_says_that_it_may_go_on(say, there, monkeypatc
     def interrupt(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("nessmap.__main__.run_shard", interrupt)
+    monkeypatch.setattr("nessmap.commands.run_shard", interrupt)
     wanted = "nessmap: stopped; what was computed is saved, the same command goes on from there\n"
     assert say("simulate", "tiny", "--executor", "serial") == (130, "", wanted)
 

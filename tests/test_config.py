@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from conftest import copied_workflow, tiny_settings
 from mistakes import MISTAKES, UNREADABLE
-from nessmap.__main__ import main, sweep_of
+from nessmap.__main__ import main
+from nessmap.commands import sweep_of
 from nessmap.config import ConfigError, FigureSettings, SweepSettings, read_settings, settings_schema
 from nessmap.drawings import drawing_options
 from nessmap.figures import FIGURES
@@ -261,7 +262,7 @@ def test_a_sweep_is_named_or_given_as_a_file(word, path, name, sweep_file, tmp_p
     [
         ({"sweep": "tiny"}, "--config sweep is not a setting; known: executor, results, small, sweeps"),
         ({"small": "perhaps"}, "--config small=perhaps, expected true or false"),
-        ({"executor": "dask"}, "--config executor=dask, expected one of serial, local, slurm"),
+        ({"executor": "dask"}, "--config executor=dask, expected one of auto, serial, local, slurm"),
         ({"sweeps": "tniy"}, "workflow/sweeps/tniy.yaml: no such file; did you mean tiny.yaml?"),
     ],
 )

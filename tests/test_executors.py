@@ -81,7 +81,7 @@ def test_the_command_line_uses_one_thread_too_so_that_sums_have_the_same_order()
 
 def test_there_are_as_many_workers_as_cores_unless_told_otherwise():
     assert 1 <= available_cores() <= (os.cpu_count() or 1)
-    assert list(EXECUTORS) == ["serial", "local", "slurm"]
+    assert list(EXECUTORS) == ["auto", "serial", "local", "slurm"]
 
 
 def test_the_most_expensive_units_come_first_and_batches_are_of_even_cost(sweep_file, monkeypatch):

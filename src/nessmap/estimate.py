@@ -188,46 +188,6 @@ def _every(recording: Recording, stride: int) -> Recording:
     return Recording(recording.values[:, ::stride], stride * recording.dt, recording.names)
 
 
-def add_arguments(made: argparse.ArgumentParser) -> None:
-    """Options of the command."""
-    made.add_argument("data", type=Path, metavar="DATA", help="a recording: .npy, .npz, .csv, .nc, .zarr")
-    made.add_argument("--variables", nargs="+", default=[], metavar="NAME", help="default: all; x0, x1 without names")
-    made.add_argument("--dt", type=_positive, metavar="TIME", help="spacing of the samples, where DATA has no times")
-    made.add_argument("--time", metavar="NAME", help="column or dimension of the times; default: time or t")
-    made.add_argument("--trial", metavar="NAME", help="column or dimension that counts trials")
-    made.add_argument("--source", nargs="+", default=[], metavar="NAME", help="one side; default: the first of two")
-    made.add_argument("--target", nargs="+", default=[], metavar="NAME", help="the other side; default: the second")
-    made.add_argument("--odd", nargs="+", default=[], metavar="NAME", help="variables odd under time reversal")
-    made.add_argument("--history", type=_number, default=8, metavar="N", help="samples of the past; default: 8")
-    made.add_argument("--degree", type=_number, default=1, metavar="N", help="of currents in the bound; default: 1")
-    made.add_argument(
-        "--surrogates", type=_none_or_more, default=0, metavar="N", help="for p; default: the chi-squared law"
-    )
-    made.add_argument("--json", action="store_true", help="print JSON, for programs")
-    made.add_argument("--figure", type=Path, metavar="FILE", help="draw rates against the step, as .svg and .png")
-
-
-def _positive(word: str) -> float:
-    try:
-        number = float(word)
-    except ValueError:
-        number = math.nan
-    if not (math.isfinite(number) and number > 0.0):
-        raise argparse.ArgumentTypeError(f"{word}, expected a time > 0")
-    return number
-
-
-def _number(word: str) -> int:
-    number = int(word) if word.isdecimal() else 0
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{word}, expected a whole number >= 1")
-    return number
-
-
-def _none_or_more(word: str) -> int:
-    return 0 if word == "0" else _number(word)
-
-
 def run(arguments: argparse.Namespace) -> int:
     """Read, estimate, print, draw."""
     asked = Asked(arguments.variables, arguments.dt, arguments.time, arguments.trial)

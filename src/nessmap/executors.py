@@ -59,6 +59,13 @@ def local(n_worker: int, report: Path | None = None) -> Iterator[Map]:
 
 
 @contextmanager
+def auto(n_worker: int, report: Path | None = None) -> Iterator[Map]:
+    """What suits this machine: one worker is this process, more are Dask's."""
+    with (serial if n_worker == 1 else local)(n_worker, report) as run:
+        yield run
+
+
+@contextmanager
 def slurm(n_worker: int, report: Path | None = None) -> Iterator[Map]:
     """Dask workers as SLURM jobs of one core each; lost ones are asked for again, traffic is encrypted.
 
@@ -211,6 +218,7 @@ def _windowed(client: Any, n_worker: int) -> Map:
 
 
 EXECUTORS: dict[str, Callable[[int, Path | None], AbstractContextManager[Map]]] = {
+    "auto": auto,
     "serial": serial,
     "local": local,
     "slurm": slurm,

@@ -21,6 +21,8 @@ from nessmap.sweep import Point, Sweep, unit_seconds
 EXACT = 10_000  # points; building one takes a good part of a millisecond
 SHARD_SECONDS = 3600.0  # a shard is about a core-hour
 MAX_SHARDS = 64
+WORKER_SECONDS = 10.0  # a worker that has less to do costs more than it saves
+WORKER_POINTS = 100  # the same of aggregation, whose costs are not known beforehand
 
 
 def n_point(sweep: Sweep) -> int:
@@ -56,6 +58,15 @@ def n_shard(sweep: Sweep) -> int:
 
 def _n_shard(seconds: float) -> int:
     return min(MAX_SHARDS, max(1, round(seconds / SHARD_SECONDS)))
+
+
+def worthwhile_workers(sweep: Sweep) -> dict[str, int]:
+    """By rule how many workers have something to do: small sweeps are done sooner by one each, side by side."""
+    seconds = estimated_seconds(sweep, sample(sweep))
+    return {
+        "simulate": max(1, round(seconds / _n_shard(seconds) / WORKER_SECONDS)),
+        "aggregate": max(1, round(n_point(sweep) / WORKER_POINTS)),
+    }
 
 
 def shard(sweep: Sweep, k: int, of: int) -> tuple[Point, ...]:

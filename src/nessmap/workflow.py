@@ -37,7 +37,7 @@ def plans(config: Mapping[str, Any], results: str) -> dict[str, dict[str, Any]]:
     small = _TRUE.get(str(config.get("small", False)).lower())
     if small is None:
         raise WorkflowConfigError(f"--config small={config['small']}, expected true or false")
-    if config.get("executor", "local") not in EXECUTORS:
+    if config.get("executor", "auto") not in EXECUTORS:
         raise WorkflowConfigError(f"--config executor={config['executor']}, expected one of {', '.join(EXECUTORS)}")
     folder = Path("workflow/sweeps")
     chosen = config.get("sweeps") or sorted(path.stem for path in folder.glob("*.yaml"))
@@ -117,6 +117,7 @@ def _expanded(path: Path, small: bool) -> dict[str, Any]:
     try:
         sweep = Sweep(path, small)
         wanted = shards.digests(sweep)
+        workers = shards.worthwhile_workers(sweep)
     except ConfigError as error:
         raise WorkflowConfigError(str(error)) from None
     # the statistics' layout is part of the records' versions; what turns them into numbers is code, so code is in the digest
@@ -134,6 +135,7 @@ def _expanded(path: Path, small: bool) -> dict[str, Any]:
         "command": sweep.command,
         "path": str(path),
         "shards": wanted,
+        "workers": workers,
         "points": points,
         "product": product,
         "figures": figures,

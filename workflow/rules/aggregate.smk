@@ -31,7 +31,7 @@ rule aggregate:
         RESULTS + "/{sweep}/logs/aggregate.log",
     benchmark:
         RESULTS + "/{sweep}/benchmarks/aggregate.tsv"
-    threads: CORES
+    threads: lambda wildcards: min(CORES, PLANS[wildcards.sweep]["workers"]["aggregate"])
     params:
         sweep=lambda wildcards: PLANS[wildcards.sweep]["command"],
         wanted=lambda wildcards: PLANS[wildcards.sweep]["product"],

@@ -11,7 +11,7 @@ rule simulate:
         RESULTS + "/{sweep}/logs/simulate-{shard}.log",
     benchmark:
         RESULTS + "/{sweep}/benchmarks/simulate-{shard}.tsv"
-    threads: CORES
+    threads: lambda wildcards: min(CORES, PLANS[wildcards.sweep]["workers"]["simulate"])
     params:
         sweep=lambda wildcards: PLANS[wildcards.sweep]["command"],
         wanted=lambda wildcards: PLANS[wildcards.sweep]["shards"][int(wildcards.shard)],
