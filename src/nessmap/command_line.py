@@ -20,6 +20,7 @@ EXAMPLES = """examples:
                                                        one point again, compared with the stored one to the bit
   nessmap simulate amari_field --retry-failed          compute failed points again
   nessmap forget amari_field coupling=0.9 --delete     these points from nothing, whatever is stored
+  nessmap aggregate amari_field --output theory.zarr   theory before any run; what the log has, while one goes on
   nessmap compact; nessmap gc                          fewer files; what nobody wants any more
   nessmap open amari_field                             what was made of it, in the browser
   nessmap estimate recording.csv --source v --target r --figure rates.svg
@@ -99,7 +100,12 @@ def parser() -> argparse.ArgumentParser:
     assemble.add_argument("--manifests", type=Path, nargs="+", default=[], metavar="FILE", help="what shards vouch for")
     assemble.add_argument("--output", type=Path, required=True, metavar="STORE", help="where to write points.zarr")
     aggregate = for_sweep("aggregate", commands.aggregate, "points.zarr to phase_diagram.zarr")
-    aggregate.add_argument("--points", type=Path, required=True, metavar="STORE", help="points.zarr")
+    aggregate.add_argument(
+        "--points",
+        type=Path,
+        metavar="STORE",
+        help="points.zarr; default: the log as it is, theory alone where it is empty",
+    )
     aggregate.add_argument(
         "--output", type=Path, required=True, metavar="STORE", help="where to write phase_diagram.zarr"
     )

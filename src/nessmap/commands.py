@@ -13,6 +13,7 @@ from nessmap.allocation import seconds_left
 from nessmap.config import ConfigError, nearest, settings_schema
 from nessmap.executors import EXECUTORS
 from nessmap.messages import log
+from nessmap.refined_sweep import run_refined
 from nessmap.shard import CLOSING_SECONDS, renew_manifests, run_shard, write_manifest
 from nessmap.stopping import time_limit
 from nessmap.sweep import SMALL_SUFFIX, SWEEPS, Sweep
@@ -37,11 +38,21 @@ def simulate(arguments: argparse.Namespace) -> int:
         raise ConfigError(
             f"--shard {arguments.shard} --of {arguments.of}, expected a shard from 0 to {arguments.of - 1}"
         )
-    points = shards.shard(sweep, arguments.shard, arguments.of)
+    refined = sweep.mesh is not None
+    if refined and arguments.of > 1:
+        raise ConfigError(
+            f"--of {arguments.of}, expected 1: {sweep.name} is refined, and chooses its points in one job"
+        )
+    points = () if refined else shards.shard(sweep, arguments.shard, arguments.of)
+    choice = None
     with EXECUTORS[arguments.executor](arguments.workers, _performance_report(arguments)) as run:
         folder, seconds = inspect_sweep.log_folder(arguments.results), _seconds(arguments)
         with time_limit(None if seconds is None else seconds - CLOSING_SECONDS / 2):
-            report = run_shard(sweep, points, folder, run, arguments.retry_failed, seconds)
+            if refined:
+                sweep, choice, report = run_refined(sweep, folder, run, arguments.retry_failed, seconds)
+                points = sweep.points
+            else:
+                report = run_shard(sweep, points, folder, run, arguments.retry_failed, seconds)
     log.info(
         "%s: %d units computed in %.1f s, %d were present, %d points failed",
         sweep.name, report.computed, report.seconds, report.present, report.failed,
@@ -64,7 +75,7 @@ def simulate(arguments: argparse.Namespace) -> int:
         log.error("compute them again: %s --retry-failed", command)
         return 1
     if arguments.manifest:
-        write_manifest(arguments.manifest, sweep, points, report)
+        write_manifest(arguments.manifest, sweep, points, report, choice)
     return 0
 
 
@@ -96,13 +107,17 @@ def assemble(arguments: argparse.Namespace) -> int:
 
 
 def aggregate(arguments: argparse.Namespace) -> int:
-    """From points.zarr to phase_diagram.zarr."""
-    from nessmap.assembly import open_store, write_store
-    from nessmap.phase_diagram import aggregate
+    """From points.zarr, or from the log as it is, to phase_diagram.zarr."""
+    from nessmap import phase_diagram
+    from nessmap.assembly import assemble, open_store, write_store
 
     sweep = sweep_of(arguments.sweep)
+    if arguments.points:
+        points = open_store(arguments.points)
+    else:
+        points = assemble(sweep, inspect_sweep.log_folder(arguments.results), [])
     with EXECUTORS[arguments.executor](arguments.workers, _performance_report(arguments)) as run:
-        dataset = aggregate(sweep, open_store(arguments.points), run)
+        dataset = phase_diagram.aggregate(sweep, points, run)
     write_store(dataset, arguments.output)
     log.info("%s: %s, content digest %s", sweep.name, arguments.output, dataset.attrs["content_digest"])
     return 0
