@@ -2,19 +2,23 @@
 
     python tests/campaign.py --kills 200 --seed 1
 
-Nothing may be lost, nothing computed twice but batches in flight, and the product must equal that of an undisturbed run. Prints
-one line of JSON; ends with 1 if a promise was broken.
+Drivers are also ended in order (SIGTERM), a second one works on the same log at times, and stored segments are cut short or
+lose a bit between runs. Nothing else may be lost. Nothing may be computed twice but batches in flight, and what two drivers did
+together. The product must equal that of an undisturbed run. Prints one line of JSON; ends with 1 if a promise was broken.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import random
+import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -30,6 +34,7 @@ from nessmap.sweep import Sweep
 from processes import kill_family, start_snakemake
 
 N_WORKER = 2
+WORDS = ("--cores", str(N_WORKER), "--set-threads", f"simulate={N_WORKER}", "--config", "executor=local")
 
 
 class Result(NamedTuple):
@@ -37,8 +42,11 @@ class Result(NamedTuple):
 
     kills: dict[str, int]  # by what was killed
     runs: int
+    second_drivers: int
+    by_two_drivers: int  # segments written while there were two
+    damaged: int  # segments, by us
     segments: int
-    segments_lost: int  # that were there after a kill and not at the end
+    segments_lost: int  # that were there after a kill, were not damaged, and are not there at the end
     batches_twice: int  # records stored in two segments
     equal: bool  # to an undisturbed run
 
@@ -65,52 +73,94 @@ def campaign(folder: Path, n_kill: int, seed: int, n_point: int, duration: float
     path.write_text(yaml.safe_dump(tiny_settings(axes=axes, run={"duration": duration})))
     undisturbed = truth(path, folder / "undisturbed")
     where = copied_workflow(folder, path)
+    log = where / "results"
     kills: Counter[str] = Counter()
     seen: set[Path] = set()
-    runs = 0
+    spoilt: set[Path] = set()
+    runs = seconds = by_two = before = 0
     while sum(kills.values()) < n_kill:
-        leader, runs = start_snakemake(where, ("--cores", str(N_WORKER))), runs + 1
+        leader, runs = start_snakemake(where, WORDS), runs + 1
+        leaders = [leader]
         try:
             while sum(kills.values()) < n_kill and leader.poll() is None:
                 time.sleep(chance.uniform(0.2, interval))
-                kind = kill_one(leader.pid, chance)
-                if kind:
+                if len(leaders) == 1 and chance.random() < 0.05:
+                    before = len(stored_segments(log))
+                    leaders.append(second_driver(where))
+                    seconds += 1
+                if kind := kill_one([each.pid for each in leaders], chance):
                     kills[kind] += 1
-                seen |= stored_segments(where / "results").keys()
+                seen |= stored_segments(log).keys()
         finally:
-            kill_family(leader)
+            for each in leaders:
+                kill_family(each)
+        by_two += len(stored_segments(log)) - before if len(leaders) > 1 else 0
         if leader.returncode == 0:  # it finished in spite of all
             break
-    last, runs = start_snakemake(where, ("--cores", str(N_WORKER))), runs + 1
+        seen |= stored_segments(log).keys()
+        if chance.random() < 0.2:
+            spoilt |= spoil_one(log, chance)
+    last, runs = start_snakemake(where, WORDS), runs + 1
     code = last.wait(3600)
     kill_family(last)
-    product = where / "results" / "tiny" / "phase_diagram.zarr"
+    product = log / "tiny" / "phase_diagram.zarr"
     digest = open_store(product).attrs["content_digest"] if code == 0 else (where / "said.txt").read_text()
-    log = PointLog(where / "results" / "points")
-    (model,) = log.models()
-    segments = log.segments(model)
-    twice = sum(count - 1 for count in Counter(entry.name.key for entry in log.entries(segments)).values())
-    return Result(dict(kills), runs, len(segments), len(seen - set(segments)), twice, digest == undisturbed)
+    point_log = PointLog(log / "points")
+    (model,) = point_log.models()
+    segments = point_log.segments(model)
+    lost = seen - spoilt - set(segments)
+    twice = sum(count - 1 for count in Counter(entry.name.key for entry in point_log.entries(segments)).values())
+    equal = digest == undisturbed
+    return Result(dict(kills), runs, seconds, by_two, len(spoilt), len(segments), len(lost), twice, equal)
 
 
-def kill_one(leader: int, chance: random.Random) -> str:
-    """SIGKILL for a process of the family; what it was, '' if there was none."""
-    try:
-        family = [psutil.Process(leader), *psutil.Process(leader).children(recursive=True)]
-    except psutil.NoSuchProcess:
-        return ""
-    candidates = [(kind, process) for process in family if (kind := kind_of(process))]
+def second_driver(where: Path) -> subprocess.Popen[str]:
+    """`nessmap simulate` by hand, beside the one that Snakemake started."""
+    command = [sys.executable, "-m", "nessmap", "simulate", "workflow/sweeps/tiny.yaml", "--workers", "1"]
+    with (where / "said_by_the_second.txt").open("a") as said:
+        return subprocess.Popen(
+            command, cwd=where, stdout=said, stderr=subprocess.STDOUT, text=True, start_new_session=True
+        )
+
+
+def spoil_one(results: Path, chance: random.Random) -> set[Path]:
+    """Cut a stored segment short, or flip a bit of it; which one."""
+    segments = stored_segments(results)
+    if not segments:
+        return set()
+    path = chance.choice(list(segments))
+    content = bytearray(segments[path])
+    place = chance.randrange(len(content))
+    if chance.random() < 0.5:
+        content = content[:place]
+    else:
+        content[place] ^= 1 << chance.randrange(8)
+    path.write_bytes(content)
+    return {path}
+
+
+def kill_one(leaders: Sequence[int], chance: random.Random) -> str:
+    """End a process of the families, most often a worker, at times a driver in order; what it was, '' if there was none."""
+    candidates = []
+    for leader in leaders:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            family = [psutil.Process(leader), *psutil.Process(leader).children(recursive=True)]
+            candidates += [(kind, process) for process in family if (kind := kind_of(process))]
     kinds = sorted({kind for kind, _ in candidates})
     if not kinds:
         return ""
     # workers most often: that is what a cluster loses
-    kind = chance.choices(kinds, [4.0 if kind == "worker" else 1.0 for kind in kinds])[0]
+    kind = chance.choices(kinds, [8.0 if kind == "worker" else 1.0 for kind in kinds])[0]
     chosen = chance.choice([process for own, process in candidates if own == kind])
+    in_order = kind == "driver" and chance.random() < 0.5
     try:
-        chosen.kill()
+        if in_order:
+            chosen.terminate()
+        else:
+            chosen.kill()
     except psutil.NoSuchProcess:
         return ""
-    return kind
+    return "driver, in order" if in_order else kind
 
 
 def truth(path: Path, results: Path) -> str:
@@ -123,11 +173,11 @@ def truth(path: Path, results: Path) -> str:
 
 def broken_promises(result: Result, records_per_point: int, n_kill: int) -> list[str]:
     """What a campaign must not have found."""
-    in_flight = WINDOW_PER_WORKER * N_WORKER * records_per_point
+    in_flight = (WINDOW_PER_WORKER * N_WORKER + 1) * records_per_point
     found = []
     if result.segments_lost:
         found.append(f"{result.segments_lost} stored segments are gone")
-    if result.batches_twice > in_flight * result.runs:
+    if result.batches_twice > in_flight * result.runs + records_per_point * result.by_two_drivers:
         found.append(f"{result.batches_twice} records were computed twice, more than were in flight")
     if (n_dead := sum(result.kills.values())) < n_kill:
         found.append(f"the work was done after {n_dead} kills; give it more points")

@@ -2,11 +2,13 @@
 
 import numpy as np
 import pytest
+import xarray as xr
 
 from nessmap.evaluate import evaluate_points, evaluate_theory
 from nessmap.model import Run
 from nessmap.observables import OBSERVABLES
 from nessmap.phase_diagram import FLAGS, line_values
+from nessmap.simulate import Status
 from nessmap.statistics import N_GROUP, STATISTICS
 
 RUN = Run(0.05, 1000, 128)
@@ -58,3 +60,23 @@ def test_flags_are_distinct_and_a_vanishing_transfer_entropy_is_at_a_boundary():
     row = evaluate_theory("excitatory_inhibitory_field", RUN, [point], ["transfer_entropy_rate_back"])[0]
     assert row[1] == 0.0
     assert not OBSERVABLES["transfer_entropy_rate_back"].signed
+
+
+def test_before_any_run_there_is_theory_and_no_number(say, there, tmp_path):
+    store = tmp_path / "theory.zarr"
+    empty = ("--results", str(tmp_path / "none"))
+    assert say("aggregate", "tiny", "--executor", "serial", "--output", str(store), *empty)[0] == 0
+    theory, whole = xr.open_zarr(store), xr.open_zarr(there / "results" / "tiny" / "phase_diagram.zarr")
+    assert (theory["status"] == Status.absent).all()
+    for name in ("entropy_production_rate", "site_variance"):
+        assert theory[name].isnull().all()
+        assert (theory[f"{name}_flag"] == FLAGS["no_run"]).all()
+        np.testing.assert_array_equal(theory[f"{name}_theory"], whole[f"{name}_theory"])
+    assert theory.attrs["content_digest"] != whole.attrs["content_digest"]
+
+
+def test_the_log_as_it_is_gives_the_same_numbers_as_points_zarr(say, there, tmp_path):
+    store = tmp_path / "now.zarr"
+    assert say("aggregate", "tiny", "--executor", "serial", "--output", str(store))[0] == 0
+    whole = xr.open_zarr(there / "results" / "tiny" / "phase_diagram.zarr")
+    assert xr.open_zarr(store).attrs["content_digest"] == whole.attrs["content_digest"]
