@@ -44,3 +44,11 @@ def kill_family(leader: subprocess.Popen[str]) -> None:
         with contextlib.suppress(psutil.NoSuchProcess):
             process.kill()
     leader.wait()
+
+
+def kill_strays(folder: Path) -> None:
+    """SIGKILL for what works in a test's own folder and has lost its parent."""
+    for process in psutil.process_iter(["cmdline"]):
+        if any(str(folder) in word for word in process.info["cmdline"] or ()):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()

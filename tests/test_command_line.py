@@ -243,7 +243,7 @@ def test_help_names_every_command_and_gives_examples(capsys):
 def test_every_example_of_the_help_can_be_typed(monkeypatch):
     monkeypatch.chdir(Path(__file__).parent.parent)
     lines = [line.strip() for line in EXAMPLES.splitlines() if line.startswith("  nessmap ")]
-    assert len(lines) == 9
+    assert len(lines) == 10
     for line in lines:
         arguments = parser().parse_args(shlex.split(line.split("  ")[0].split(";")[0])[1:])
         if hasattr(arguments, "sweep"):
@@ -310,6 +310,8 @@ def test_a_run_that_is_interrupted_says_that_it_may_go_on(say, there, monkeypatc
     monkeypatch.setattr("nessmap.commands.run_shard", interrupt)
     wanted = "nessmap: stopped; what was computed is saved, the same command goes on from there\n"
     assert say("simulate", "tiny", "--executor", "serial") == (130, "", wanted)
+    monkeypatch.setattr("nessmap.inspect_sweep.show_plan", interrupt)
+    assert say("plan", "tiny") == (130, "", "nessmap: stopped; the same command begins again\n")
 
 
 def test_a_command_leaves_logging_and_warnings_as_they_were(say, there):

@@ -15,7 +15,7 @@ import xarray as xr
 
 from conftest import FIGURES, copied_workflow, stored_segments
 from nessmap.executors import slurm
-from processes import kill_family, start_snakemake, wait_for
+from processes import kill_family, kill_strays, start_snakemake, wait_for
 
 N_POINT = 6
 LONG = {"run": {"duration": 25000}}  # each unit is a batch of its own: more than two estimated seconds
@@ -101,6 +101,7 @@ def test_a_shard_that_is_lost_is_submitted_again_and_goes_on(strike, tmp_path, s
         assert leader.wait(800) == 0, (folder / "said.txt").read_text()
     finally:
         kill_family(leader)
+        kill_strays(folder)  # nobody ends what runs on a node that is taken for down
     after = stored_segments(folder / "results")
     assert {path: after[path] for path in before} == before
     assert len(after) == N_POINT  # a segment for each batch, none twice
@@ -122,6 +123,8 @@ def test_a_job_ends_before_its_time_and_the_next_one_goes_on(tmp_path, sweep_fil
     assert not list((tmp_path / "results").rglob("*.partial"))
 
 
+# distributed leaves the encrypted socket of a lost worker to the garbage collector
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_dask_workers_in_slurm_jobs_are_replaced_when_they_are_lost(
     tmp_path, sweep_file, run_sweep, fresh, monkeypatch
 ):

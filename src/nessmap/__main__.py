@@ -13,8 +13,8 @@ from nessmap.executors import ONE_THREAD
 os.environ |= ONE_THREAD  # before numpy is loaded: the serial executor must give the workers' bits
 os.environ |= numba_cache()
 
+from nessmap import commands
 from nessmap.command_line import parser
-from nessmap.commands import OUT_OF_TIME
 from nessmap.config import ConfigError
 from nessmap.messages import log, talking, write_log
 from nessmap.model import ParameterError
@@ -53,9 +53,11 @@ def main(words: Sequence[str] | None = None) -> int:
             return 1
         except OutOfTime:
             log.error("the job's time is about to end; what was computed is saved, the same command goes on from there")
-            return OUT_OF_TIME
+            return commands.OUT_OF_TIME
         except KeyboardInterrupt as stop:
-            log.error("stopped; what was computed is saved, the same command goes on from there")
+            goes_on = arguments.run is commands.simulate
+            kept = "what was computed is saved, the same command goes on from there"
+            log.error("stopped; %s", kept if goes_on else "the same command begins again")
             return 128 + (signal.SIGTERM if isinstance(stop, Terminated) else signal.SIGINT)
         except RuntimeError as error:
             if not isinstance(error, _known_errors()):
