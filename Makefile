@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(CURDIR)/$(VENV)/bin
 STAMP := $(VENV)/installed
+TOOLS := $(VENV)/tools
 # one test process per core, hence one thread of linear algebra each: small matrices lose most of their time to more
 PYTEST := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses logical --dist worksteal
 
@@ -14,24 +15,24 @@ run: $(STAMP)
 	  $(BIN)/snakemake --config small=true --report results/report.html; fi
 	@echo "figures: $$(ls -d results/*/figures | tr '\n' ' ')"; echo "report:  results/report.html"
 
-test: $(STAMP)
+test: $(TOOLS)
 	$(PYTEST) -m "not slow and not slurm"
 
-test-slow: $(STAMP)
+test-slow: $(TOOLS)
 	$(PYTEST) -m slow
 
 # one process: all of them share the two nodes
-test-slurm: $(STAMP)
+test-slurm: $(TOOLS)
 	tests/slurm/cluster start
 	OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m slurm tests/test_slurm.py; \
 	  status=$$?; tests/slurm/cluster stop; exit $$status
 
 # offline; warnings are errors
-docs: $(STAMP)
+docs: $(TOOLS)
 	$(BIN)/sphinx-build -q -W --keep-going -b html docs docs/_build
 	@echo "documentation: docs/_build/index.html"
 
-lint: $(STAMP)
+lint: $(TOOLS)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -43,10 +44,17 @@ $(STAMP): requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	touch $@
 
+# what developers need besides: tests, lint, documentation, SLURM
+$(TOOLS): requirements-dev.lock $(STAMP)
+	$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements-dev.lock
+	touch $@
+
 # needs uv (pip install uv)
+LOCK := uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
+  --no-emit-index-url --no-emit-find-links --no-header --quiet
 lock:
-	uv pip compile pyproject.toml --universal --python-version 3.11 --all-extras --generate-hashes \
-	  --no-emit-index-url --no-emit-find-links --no-header --output-file requirements.lock
+	$(LOCK) --all-extras --output-file requirements-dev.lock
+	$(LOCK) --extra build --extra workflow --constraints requirements-dev.lock --output-file requirements.lock
 
 clean:
 	rm -rf $(VENV)
