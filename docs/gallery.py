@@ -1,11 +1,14 @@
 """The gallery: a page for each shipped sweep, made of what its file says and of what its small form came out as.
 
-`python docs/gallery.py` collects pictures and facts from results/*-small into docs/gallery; the pages are made of them when the
-documentation is built.
+`python docs/gallery.py` collects pictures and facts from results/*-small into docs/gallery; the pages are made of them, and of
+the words in explanations.yaml, when the documentation is built. A sweep's explorer is on its page where there is one: of the
+shipped sample, or of what was computed here.
 """
 
 import json
+import shutil
 import sys
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +16,25 @@ import yaml
 
 SWEEPS = Path(__file__).parent.parent / "workflow" / "sweeps"
 KEPT = Path(__file__).parent / "gallery"
-WIDEST = 960  # pixels of a kept picture
+EXPLORERS = (Path(__file__).parent / "sample", Path(__file__).parent.parent / "results")
+WIDEST = 960  # pixels of a sweep's first picture
+OTHERS = 720  # of its others
+UNTRIED = "this form (not run here: make run does)"
 
 
-def explanation(file: Path) -> str:
+@lru_cache
+def explanations() -> dict[str, dict[str, str]]:
+    """Of every sweep: what is seen, for a neuroscientist, and how it was checked, for a physicist."""
+    return yaml.safe_load((KEPT / "explanations.yaml").read_text())
+
+
+def explorer(name: str) -> Path | None:
+    """The page to look around in of a sweep's small form, if there is one."""
+    pages = [folder / f"{name}-small" / "explorer.html" for folder in EXPLORERS]
+    return next((page for page in pages if page.exists()), None)
+
+
+def opening(file: Path) -> str:
     """The comment that opens a sweep file."""
     lines = []
     for line in file.read_text().splitlines():
@@ -24,6 +42,11 @@ def explanation(file: Path) -> str:
             break
         lines.append(line.removeprefix("#").strip())
     return " ".join(lines)
+
+
+def picture(name: str, figure: str, first: bool) -> Path:
+    """Where a sweep's figure is kept."""
+    return KEPT / (f"{name}.png" if first else f"{name}-{figure}.png")
 
 
 def collect(results: Path) -> None:
@@ -34,9 +57,11 @@ def collect(results: Path) -> None:
 
     for file in sorted(SWEEPS.glob("*.yaml")):
         folder = results / f"{file.stem}-small"
-        figure = folder / "figures" / f"{next(iter(yaml.safe_load(file.read_text())['figures']))}.png"
-        if not (folder / "phase_diagram.zarr").is_dir() or not figure.is_file():
-            print(f"{file.stem}: no results or no {figure.name} in {folder}; make run", file=sys.stderr)
+        names = list(yaml.safe_load(file.read_text())["figures"])
+        drawn = [folder / "figures" / f"{figure}.png" for figure in names]
+        lacking = [path.name for path in drawn if not path.is_file()]
+        if lacking or not (folder / "phase_diagram.zarr").is_dir():
+            print(f"{file.stem}: no results or no {', '.join(lacking)} in {folder}; make run", file=sys.stderr)
             continue
         dataset = xr.open_zarr(folder / "phase_diagram.zarr").load()
         rows = []
@@ -60,26 +85,39 @@ def collect(results: Path) -> None:
         }
         KEPT.mkdir(exist_ok=True)
         (KEPT / f"{file.stem}.json").write_text(json.dumps(facts, indent=1) + "\n")
-        with Image.open(figure) as picture:
-            picture = picture.convert("RGB")
-            picture.thumbnail((WIDEST, WIDEST), Image.Resampling.LANCZOS)
-            picture.quantize(64).save(KEPT / f"{file.stem}.png", optimize=True)
+        for k, (figure, path) in enumerate(zip(names, drawn, strict=True)):
+            with Image.open(path) as opened:
+                small = opened.convert("RGB")
+                widest = WIDEST if k == 0 else OTHERS
+                small.thumbnail((widest, widest), Image.Resampling.LANCZOS)
+                small.quantize(64).save(picture(file.stem, figure, k == 0), optimize=True)
 
 
 def page(file: Path) -> str:
     """The page of a sweep."""
     name, settings = file.stem, yaml.safe_load(file.read_text())
     facts = json.loads((KEPT / f"{name}.json").read_text())
+    said = explanations()[name]
     figures = list(settings["figures"])
-    lines = [f"# {settings['title']}", "", explanation(file), "", f"![{figures[0]}]({name}.png)", ""]
+    lines = [f"# {settings['title']}", "", opening(file), "", f"![{figures[0]}]({name}.png)", ""]
     lines += [
         f"*`{figures[0]}` of the small form, {facts['points']} points, {facts['core_seconds']} core-seconds.*",
         "",
+        "## What is seen",
+        "",
+        said["seen"],
+        "",
     ]
-    if (Path(__file__).parent / "sample" / f"{name}.html").exists():
-        lines += [f'<p><a href="../{name}.html">Look around in it</a>: any observable over any axes, offline.</p>', ""]
-        lines += [f'<iframe src="../{name}.html" title="explorer of {name}" width="100%" height="720"></iframe>', ""]
-    lines += ["## How it was checked", ""]
+    if explorer(name):
+        lines += [
+            f'<p><a href="../{name}-small/explorer.html">Look around in it</a>: any observable over any axes.</p>',
+            "",
+        ]
+        frame = (
+            f'src="../{name}-small/explorer.html" title="explorer of {name}" width="100%" height="720" loading="lazy"'
+        )
+        lines += [f"<iframe {frame}></iframe>", ""]
+    lines += ["## How it was checked", "", said["checked"], ""]
     lines += [
         "| observable | unit | theory | cells compared | share with \\|z\\| < 2 | rms z |",
         "|---|---|---|---|---|---|",
@@ -93,28 +131,39 @@ def page(file: Path) -> str:
         "Where theory is exact, z follows Student's t with 15 degrees of freedom: 94 % of cells have |z| < 2, the rms is 1.07.",
         "Where it is approximate, z measures the approximation against the error bar, and no agreement is claimed.",
         "",
-        "## Run it",
+        "## All figures",
         "",
-        "```",
-        f"snakemake --config small=true sweeps=workflow/sweeps/{name}.yaml    # the form that is shown",
-        f"nessmap plan {name}                                                 # what the full form costs",
-        f"snakemake --config sweeps=workflow/sweeps/{name}.yaml               # the full form",
-        "```",
-        "",
-        "| figure | what is drawn |",
-        "|---|---|",
     ]
-    for figure, options in settings["figures"].items():
+    for k, (figure, options) in enumerate(settings["figures"].items()):
         of = options.get("variable") or ", ".join(options.get("variables", [])) or "all observables"
         axes = ", ".join(options[key] for key in ("x", "y", "facet", "series") if key in options)
-        lines.append(f"| `{figure}` | {options['draw']} of {of}{' over ' + axes if axes else ''} |")
-    return "\n".join([*lines, ""])
+        where = "above" if k == 0 else "below"
+        lines += [f"`{figure}` ({where}): {options['draw']} of {of}{' over ' + axes if axes else ''}.", ""]
+        if k and picture(name, figure, False).exists():
+            lines += [f"![{figure}]({picture(name, figure, False).name})", ""]
+    return "\n".join([*lines, *commands(name)])
+
+
+def commands(name: str) -> list[str]:
+    """How to make it: the section that closes a sweep's page."""
+    return [
+        "## Run it",
+        "",
+        "```sh",
+        f"nessmap plan {name}    # what the full form costs",
+        f"snakemake --config small=true sweeps=workflow/sweeps/{name}.yaml    # {UNTRIED}",
+        f"snakemake --config sweeps=workflow/sweeps/{name}.yaml    # in full (not run here: hours)",
+        "```",
+        "",
+    ]
 
 
 def write(folder: Path) -> None:
     """Write the pages of all sweeps that have been collected, and the index of them."""
     shown = [file for file in sorted(SWEEPS.glob("*.yaml")) if (KEPT / f"{file.stem}.json").exists()]
     folder.mkdir(exist_ok=True)
+    for old in folder.glob("*.md"):
+        old.unlink()
     lines = [
         "# Gallery",
         "",
@@ -127,6 +176,15 @@ def write(folder: Path) -> None:
         lines += [f"- [{title}]({file.stem}.md)"]
     lines += ["", "```{toctree}", ":hidden:", *(file.stem for file in shown), "```", ""]
     (folder / "index.md").write_text("\n".join(lines))
+
+
+def copy_explorers(built: Path) -> None:
+    """Put the explorers beside the built pages, where these look for them."""
+    for page_of in sorted(SWEEPS.glob("*.yaml")):
+        found = explorer(page_of.stem)
+        if found:
+            (built / f"{page_of.stem}-small").mkdir(exist_ok=True)
+            shutil.copy(found, built / f"{page_of.stem}-small" / "explorer.html")
 
 
 if __name__ == "__main__":

@@ -1,12 +1,15 @@
 // Lines of equal value through a grid of numbers, by marching squares: one path of short pieces.
 
-function contour(field, level, x, y) {
+// rows[j][i] is the number at x[i], y[j].
+function contour(rows, level, x, y) {
   const pieces = [];
   const cross = (a, b, p, q) => p + ((level - a) / (b - a)) * (q - p);
   for (let j = 0; j + 1 < y.length; j++) {
     for (let i = 0; i + 1 < x.length; i++) {
-      const [a, b, c, d] = [field(i, j), field(i + 1, j), field(i + 1, j + 1), field(i, j + 1)];
-      if (![a, b, c, d].every(Number.isFinite)) continue;
+      const a = rows[j][i], b = rows[j][i + 1], c = rows[j + 1][i + 1], d = rows[j + 1][i];
+      // most squares lie on one side of the level
+      if ((a < level && b < level && c < level && d < level) || (a >= level && b >= level && c >= level && d >= level)) continue;
+      if (!Number.isFinite(a + b + c + d)) continue;
       const ends = [];
       if (a < level !== b < level) ends.push([cross(a, b, x[i], x[i + 1]), y[j]]);
       if (b < level !== c < level) ends.push([x[i + 1], cross(b, c, y[j], y[j + 1])]);

@@ -11,7 +11,7 @@ function drawCut(data, observable, state, x, size = CUT) {
   const points = order.map((i) => ({ i, p: place(i), v: observable.value[at(i)], e: observable.error[at(i)], t: observable.theory[at(i)] }));
   const fine = observable.lines[x.axis];
   const curve = fine && !x.words
-    ? Array.from(fine.at, (v, i) => [sx.at(v), onLine(data, observable.axes, fine, x.axis, state.at, i)])
+    ? Array.from(onLine(data, observable.axes, fine, x.axis, state.at), (t, i) => [sx.at(fine.at[i]), t])
     : points.map((q) => [q.p, q.t]);
   const known = points.filter((q) => Number.isFinite(q.v));
   const log = state.log && known.some((q) => q.v > 0);
@@ -55,12 +55,20 @@ function drawCut(data, observable, state, x, size = CUT) {
 }
 
 function zFacts(observable) {
+  return remembered(observable, "z", () => zFactsOfAll(observable));
+}
+
+function zFactsOfAll(observable) {
   const scored = Array.from(observable.z).filter(Number.isFinite);
   const rms = Math.sqrt(scored.reduce((sum, z) => sum + z * z, 0) / scored.length);
   return { scored, rms, inside: scored.filter((z) => Math.abs(z) < 1.96).length / scored.length };
 }
 
 function drawHistogram(observable) {
+  return remembered(observable, "histogram", () => histogramOf(observable));
+}
+
+function histogramOf(observable) {
   const { scored, rms, inside } = zFacts(observable);
   if (!scored.length) return "";
   const exact = observable.theory_kind === "exact";

@@ -19,6 +19,12 @@ function shade(table, share) {
   return `rgb(${a.map((v, c) => Math.round(v + (b[c] - v) * (place - i))).join(",")})`;
 }
 
+// What was computed of an observable and stays as long as these words do.
+function remembered(observable, words, compute) {
+  observable.memory = observable.memory || {};
+  return (observable.memory[words] = observable.memory[words] || compute());
+}
+
 // Numbers at the same lag, time or wavenumber as the cell, unless that is an axis of the map: all that sliders of parameters show.
 function comparable(data, observable, part, state) {
   const shown = [state.x, state.y].map((c) => c && c.axis);
@@ -37,6 +43,13 @@ function comparable(data, observable, part, state) {
 
 // Range of the colours: the central 98 % of all finite numbers, about zero where they have a sign.
 function rangeOf(data, observable, part, state) {
+  const shown = [state.x, state.y].map((c) => c && c.axis);
+  const held = observable.axes.slice(data.n_swept).filter((name) => !shown.includes(name));
+  const words = ["range", part, state.log, ...held.map((name) => `${name}=${state.at[name]}`)].join();
+  return remembered(observable, words, () => rangeOfAll(data, observable, part, state));
+}
+
+function rangeOfAll(data, observable, part, state) {
   const log = state.log;
   const all = comparable(data, observable, part, state).filter((v) => Number.isFinite(v) && (!log || v > 0)).sort();
   if (!all.length) return [0, 1];
@@ -58,19 +71,18 @@ function colouring(data, observable, part, state) {
   const f = log ? Math.log : (v) => v;
   const share = (v) => (f(v) - f(low)) / (f(high) - f(low));
   const ticks = log ? logTicks(low, high) : niceTicks(low, high, 6);
-  return { colour: (v) => shade(table, share(v)), share, low, high, ticks: ticks.filter((t) => share(t) > -0.001 && share(t) < 1.001), table };
+  // as many shades as an eye can tell, so that equal ones are drawn together
+  return { colour: (v) => shade(table, Math.round(255 * share(v)) / 255), share, low, high, ticks: ticks.filter((t) => share(t) > -0.001 && share(t) < 1.001), table };
 }
 
 function statusAt(data, at) {
   return data.statuses[data.status[offset(data, data.swept, at)]];
 }
 
-// What a cell is filled with: a colour, a hatch for what has no number, grey for what two errors do not tell from zero.
-function fillOf(data, observable, part, log, paint, at) {
-  const k = offset(data, observable.axes, at);
+// What the k-th cell is filled with: a colour, a hatch for what has no number, grey for what two errors do not tell from zero.
+function fillOf(observable, part, log, paint, k, status) {
   const value = observable[part][k];
   if (!Number.isFinite(value)) {
-    const status = statusAt(data, at);
     return ["unstable", "failed", "timeout", "diverged", "absent"].includes(status) ? `url(#${status})` : "url(#nothing)";
   }
   if (log && (!(value > 0) || (part === "value" && !(value > 2 * observable.error[k])))) return "var(--grey)";
@@ -118,7 +130,7 @@ function legend(entries) {
   return entries
     .map(([mark, name]) => {
       const here = x;
-      x += 34 + 6.6 * name.length;
+      x += 36 + 7.3 * name.length;
       return `<g transform="translate(${here} ${SIZE.height - 4})">${mark}${text(22, 0, name)}</g>`;
     })
     .join("");
@@ -127,11 +139,18 @@ function legend(entries) {
 // A finer surface where there is one: theory (or the leading rate) along the horizontal axis at ten points a step.
 function surface(data, grid, names, lines, state, x, y) {
   const line = lines[x.axis];
-  const coordinates = line ? Array.from(line.at) : x.values;
-  const field = line
-    ? (i, j) => onLine(data, names, line, x.axis, { ...state.at, [y.axis]: j }, i)
-    : (i, j) => grid[offset(data, names, { ...state.at, [x.axis]: i, [y.axis]: j })];
-  return { coordinates, field };
+  if (line) {
+    const rows = y.values.map((_, j) => onLine(data, names, line, x.axis, { ...state.at, [y.axis]: j }));
+    return { coordinates: Array.from(line.at), rows };
+  }
+  const [first, sx, sy] = corner(data, names, state, x, y);
+  return { coordinates: x.values, rows: y.values.map((_, j) => x.values.map((_, i) => grid[first + i * sx + j * sy])) };
+}
+
+// Where the map's first cell lies in an array over `names`, and how far its neighbours are.
+function corner(data, names, state, x, y) {
+  const first = offset(data, names, { ...state.at, [x.axis]: 0, [y.axis]: 0 });
+  return [first, stride(data, names, x.axis), stride(data, names, y.axis)];
 }
 
 function drawMap(data, observable, state) {
@@ -139,21 +158,28 @@ function drawMap(data, observable, state) {
   const part = SHOWN[state.show][0];
   const paint = colouring(data, observable, part, state);
   const [sx, sy] = [scaleOf(x, BOX.left, BOX.right), scaleOf(y, BOX.bottom, BOX.top)];
-  const cells = [];
+  // one path for all cells of a colour: thousands of elements would take a browser longer than their numbers
+  const outlines = new Map();
   const dots = [];
   const seen = new Set();
+  const [cell, cellX, cellY] = corner(data, observable.axes, state, x, y);
+  const [point, pointX, pointY] = corner(data, data.swept, state, x, y);
+  const across = x.values.map((_, i) => `M${sx.edges[i].toFixed(2)} `);
+  const widths = x.values.map((_, i) => (sx.edges[i + 1] - sx.edges[i] + 0.4).toFixed(2));
   for (let j = 0; j < y.values.length; j++) {
+    const top = sy.edges[j + 1].toFixed(2);
+    const height = (sy.edges[j] - sy.edges[j + 1] + 0.4).toFixed(2);
     for (let i = 0; i < x.values.length; i++) {
-      const at = { ...state.at, [x.axis]: i, [y.axis]: j };
-      const fill = fillOf(data, observable, part, state.log, paint, at);
-      const corner = `x="${sx.edges[i].toFixed(2)}" y="${sy.edges[j + 1].toFixed(2)}" width="${(sx.edges[i + 1] - sx.edges[i] + 0.4).toFixed(2)}" height="${(sy.edges[j] - sy.edges[j + 1] + 0.4).toFixed(2)}"`;
-      cells.push(`<rect ${corner} fill="${fill}"/>`);
-      const status = statusAt(data, at);
+      const status = data.statuses[data.status[point + i * pointX + j * pointY]];
+      const fill = fillOf(observable, part, state.log, paint, cell + i * cellX + j * cellY, status);
+      const outline = `${across[i]}${top}h${widths[i]}v${height}h-${widths[i]}z`;
+      outlines.set(fill, (outlines.get(fill) || "") + outline);
       if (status !== "ok") seen.add(status);
       if (fill === "url(#nothing)") seen.add("no number");
-      if (status === "short_run") dots.push(`<rect ${corner} fill="url(#short)"/>`);
+      if (status === "short_run") dots.push(outline);
     }
   }
+  const cells = Array.from(outlines, ([fill, d]) => `<path d="${d}" fill="${fill}"/>`);
   const lines = [];
   const entries = [...seen].map((s) => [`<rect y="-10" width="17" height="11" stroke="var(--ink)" stroke-width="0.5" fill="${s === "short_run" ? shade("batlow", 0.4) : `url(#${s === "no number" ? "nothing" : s})`}"/>${s === "short_run" ? '<rect y="-10" width="17" height="11" fill="url(#short)"/>' : ""}`, s.replace("_", " ")]);
   const numeric = !x.words && !y.words;
@@ -161,7 +187,7 @@ function drawMap(data, observable, state) {
     const theory = surface(data, observable.theory, observable.axes, observable.lines, state, x, y);
     const [px, py] = [theory.coordinates.map(sx.at), y.values.map(sy.at)];
     for (const level of paint.ticks.filter((t) => t !== 0)) {
-      const pieces = contour(theory.field, level, px, py);
+      const pieces = contour(theory.rows, level, px, py);
       if (!pieces.length) continue;
       const d = pathOf(pieces);
       lines.push(`<path d="${d}" stroke="#000" stroke-opacity="0.6" stroke-width="3" fill="none"/><path d="${d}" stroke="#fff" stroke-width="1.2" fill="none"/>`);
@@ -175,7 +201,7 @@ function drawMap(data, observable, state) {
   }
   if (numeric && data.swept.includes(x.axis) && data.swept.includes(y.axis)) {
     const rate = surface(data, data.rate, data.swept, data.rate_lines, state, x, y);
-    const pieces = contour(rate.field, 0, rate.coordinates.map(sx.at), y.values.map(sy.at));
+    const pieces = contour(rate.rows, 0, rate.coordinates.map(sx.at), y.values.map(sy.at));
     if (pieces.length) {
       const d = pathOf(pieces);
       lines.push(`<path d="${d}" stroke="#fff" stroke-width="4" fill="none"/><path d="${d}" stroke="#000" stroke-width="2" fill="none"/>`);
@@ -189,7 +215,7 @@ function drawMap(data, observable, state) {
   return panel(state, observable, [
     patterns(),
     clip,
-    `<g shape-rendering="crispEdges">${cells.join("")}</g>${dots.join("")}<g clip-path="url(#inside)">${lines.join("")}</g>`,
+    `<g shape-rendering="crispEdges">${cells.join("")}</g><path d="${dots.join("")}" fill="url(#short)"/><g clip-path="url(#inside)">${lines.join("")}</g>`,
     `<rect ${cursor} fill="none" stroke="#000" stroke-width="3.4"/><rect ${cursor} fill="none" stroke="#fff" stroke-width="1.6"/>`,
     frame(sx, sy, BOX, titleOf(x), titleOf(y)),
     colourBar(paint, BOX, units),
@@ -206,7 +232,8 @@ function drawScatter(data, observable, state) {
   const [sx, sy] = [scaleOf(sorted(x), BOX.left, BOX.right), scaleOf(sorted(y), BOX.bottom, BOX.top)];
   const place = (scale, c, k) => (c.words ? scale.position(c.values.indexOf(c.values[k])) : scale.at(c.values[k]));
   const marks = x.values.map((_, k) => {
-    const fill = fillOf(data, observable, part, state.log, paint, { ...state.at, [x.axis]: k });
+    const at = { ...state.at, [x.axis]: k };
+    const fill = fillOf(observable, part, state.log, paint, offset(data, observable.axes, at), statusAt(data, at));
     const chosen = k === state.at[x.axis];
     return `<circle cx="${place(sx, x, k).toFixed(1)}" cy="${place(sy, y, k).toFixed(1)}" r="${chosen ? 9 : 6}" fill="${fill}" stroke="var(--ink)" stroke-width="${chosen ? 2.5 : 0.7}"/>`;
   });

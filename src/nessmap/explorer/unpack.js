@@ -1,7 +1,9 @@
 // From packed text to typed arrays: base64, inflate, bytes back in their places.
 
 async function inflated(text) {
-  const bytes = Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
+  const binary = atob(text);
+  const bytes = new Uint8Array(binary.length);
+  for (let i = 0; i < bytes.length; i++) bytes[i] = binary.charCodeAt(i);
   const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
   return new Uint8Array(await new Response(stream).arrayBuffer());
 }
@@ -31,11 +33,9 @@ async function unpackedLines(lines) {
 
 // The phase diagram with its arrays; those of an observable when it is first looked at.
 async function unpacked(data) {
-  data.status = await inflated(data.status);
-  data.rate = await numbers(data.rate);
-  data.rate_lines = await unpackedLines(data.rate_lines);
-  data.wall_time = await numbers(data.wall_time);
-  data.keys = await inflated(data.keys);
+  [data.status, data.rate, data.rate_lines, data.wall_time, data.keys] = await Promise.all([
+    inflated(data.status), numbers(data.rate), unpackedLines(data.rate_lines), numbers(data.wall_time), inflated(data.keys),
+  ]);
   data.axisOf = Object.fromEntries(data.axes.map((axis) => [axis.name, axis]));
   data.swept = data.axes.slice(0, data.n_swept).map((axis) => axis.name);
   return data;
@@ -43,10 +43,13 @@ async function unpacked(data) {
 
 async function unpackObservable(observable) {
   if (observable.ready) return;
-  for (const part of ["value", "error", "theory"]) observable[part] = await numbers(observable[part]);
-  observable.expected = observable.expected ? await numbers(observable.expected) : observable.theory;
-  observable.flag = await inflated(observable.flag);
-  observable.lines = await unpackedLines(observable.lines);
+  const known = observable.expected;
+  const found = await Promise.all([
+    ...["value", "error", "theory"].map((part) => numbers(observable[part])),
+    known ? numbers(known) : null, inflated(observable.flag), unpackedLines(observable.lines),
+  ]);
+  [observable.value, observable.error, observable.theory, observable.expected, observable.flag, observable.lines] = found;
+  observable.expected = observable.expected || observable.theory;
   const { value, error, expected, flag } = observable;
   observable.z = value.map((v, i) => (flag[i] === 0 && error[i] > 0 ? (v - expected[i]) / error[i] : NaN));
   observable.ready = true;
@@ -57,10 +60,17 @@ function offset(data, names, at) {
   return names.reduce((sum, name) => sum * data.axisOf[name].n + at[name], 0);
 }
 
-// Theory finer than the grid along one axis, through the cell at[name]: the i-th of its numbers.
-function onLine(data, names, line, axis, at, i) {
-  const others = names.filter((name) => name !== axis);
-  return line.values[offset(data, others, at) * line.at.length + i];
+// How far apart in an array over `names` two cells are that follow each other along an axis; 0 along an axis of other arrays.
+function stride(data, names, axis) {
+  const place = names.indexOf(axis);
+  return place < 0 ? 0 : names.slice(place + 1).reduce((product, name) => product * data.axisOf[name].n, 1);
+}
+
+// Theory finer than the grid along one axis, through the cell at[name].
+function onLine(data, names, line, axis, at) {
+  const n = line.at.length;
+  const first = offset(data, names.filter((name) => name !== axis), at) * n;
+  return line.values.subarray(first, first + n);
 }
 
 function keyOf(data, cell) {

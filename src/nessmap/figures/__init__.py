@@ -24,6 +24,7 @@ FIGURES = {
     "refinement": "nessmap.figures.refinement:draw",
     "calibration": "nessmap.figures.calibration:draw",
     "collapse": "nessmap.figures.collapse:draw",
+    "refined_map": "nessmap.figures.refined_map:draw",
     "edge_of_chaos": "nessmap.figures.edge_of_chaos:draw",
 }
 PROVENANCE = ("sweep", "title", "source", "seed", "root_seed", "kernel_version", "key", "content_digest", "Conventions")

@@ -82,7 +82,12 @@ def axis_of(coordinate: xr.DataArray) -> Axis:
     if not np.issubdtype(values.dtype, np.number):
         places = np.arange(len(values), dtype=float)
         return Axis(
-            name, places, np.arange(len(values) + 1.0) - 0.5, tuple(str(value) for value in values), False, label
+            name,
+            places,
+            np.arange(len(values) + 1.0) - 0.5,
+            tuple(style.value_text(value, "1") for value in values),
+            False,
+            label,
         )
     centres = np.asarray(values, dtype=float)
     if len(centres) == 1:

@@ -17,6 +17,7 @@ LABEL = 6.5  # size of the labels [pt]
 BOUNDARY_RIM = [withStroke(linewidth=3.4, foreground="white")]
 LABEL_RIM = [withStroke(linewidth=1.6, foreground="white")]
 THEORY_RIM = [Stroke(linewidth=1.9, foreground="black"), Normal()]
+NEGATIVE = (0, (5.0, 1.6))  # dashes of a level below zero: in grey print both ends of a diverging scale are dark
 
 
 class Label(NamedTuple):
@@ -89,6 +90,7 @@ def draw_contours(axes: Axes, contours: dict[float, list[Array]], walls: Sequenc
     box = points * np.array(axes.get_window_extent().get_points())
     labels: list[Label] = []
     pieces: list[Array] = []
+    strokes: list[Any] = []
     for level, lines in shown.items():
         width, height = 72 * style.inches(level_text(level), LABEL) + 3, LABEL + 0.5
         others = np.concatenate(
@@ -102,6 +104,7 @@ def draw_contours(axes: Axes, contours: dict[float, list[Array]], walls: Sequenc
                 continue
             along = _lengths(line)
             pieces += [line[along <= best.start], line[along >= best.end]]
+        strokes += [NEGATIVE if level < 0 else "solid"] * (len(pieces) - len(strokes))
         if best is not None:
             labels.append(best)
             place = axes.transData.inverted().transform(best.centre / points)
@@ -113,6 +116,7 @@ def draw_contours(axes: Axes, contours: dict[float, list[Array]], walls: Sequenc
     inverse = axes.transData.inverted()
     lines = [inverse.transform(piece / points) for piece in pieces if len(piece) > 1]
     look: dict[str, Any] = {
+        "linestyles": [stroke for piece, stroke in zip(pieces, strokes, strict=True) if len(piece) > 1] or "solid",
         "colors": "white",
         "linewidths": 0.8,
         "path_effects": THEORY_RIM,

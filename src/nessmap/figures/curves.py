@@ -14,6 +14,7 @@ from nessmap.figures.zscores import usable
 
 Stretch = tuple[float, float]
 MARKER = 3.2  # [pt]
+NEAR = 0.3  # of the range of the points: a peak of theory that leaves it by less is shown
 
 
 class Curve(NamedTuple):
@@ -204,7 +205,7 @@ def remark(lines: Sequence[Curve], logarithmic: bool) -> str:
 
 
 def value_limits(curves: Sequence[Curve], logarithmic: bool) -> Stretch | None:
-    """Limits that hold every point with its bar; theory lines may leave them. None where nothing can be shown."""
+    """Limits that hold every point with its bar, and peaks of theory near them. None where nothing can be shown."""
     held: list[float] = []
     for line in curves:
         error = np.nan_to_num(line.error)
@@ -227,6 +228,16 @@ def value_limits(curves: Sequence[Curve], logarithmic: bool) -> Stretch | None:
     if not held:
         return None
     low, high = min(held), max(held)
+    # a peak between two points belongs into the picture; a divergence, largest where its line ends, cannot be in it
+    reach = NEAR * (high - low)
+    for line in curves:
+        theory = line.theory[np.isfinite(line.theory)]
+        theory = np.log10(theory[theory > 0]) if logarithmic else theory
+        inside = theory[1:-1]
+        if len(inside) and low - reach <= inside.min() < min(theory[0], theory[-1]):
+            low = min(low, float(inside.min()))
+        if len(inside) and max(theory[0], theory[-1]) < inside.max() <= high + reach:
+            high = max(high, float(inside.max()))
     margin = 0.06 * (high - low) or 0.5 * abs(high) or 0.5
     low, high = low - margin, high + margin
     return (float(10**low), float(10**high)) if logarithmic else (low, high)

@@ -127,9 +127,18 @@ def unit_text(units: str) -> str:
 UNITS = {"k_B": r"k_\mathrm{B}", "tau": r"\tau"}
 
 
+def formulas(text: str) -> str:
+    r"""Words with what is written in ASCII elsewhere as mathtext.
+
+    >>> formulas("theory (approximate: N -> infinity)")
+    'theory (approximate: $N\\to\\infty$)'
+    """
+    return text.replace("N -> infinity", r"$N\to\infty$").replace(">= 0", r"$\geq 0$")
+
+
 def quantity(attrs: Mapping[Any, Any], name: str) -> str:
     """Words and symbol: `coupling $g$`."""
-    words = str(attrs.get("long_name") or name.replace("_", " "))
+    words = formulas(str(attrs.get("long_name") or name.replace("_", " ")))
     symbol = str(attrs.get("symbol") or "")
     return f"{words} ${symbol}$" if symbol else words
 
@@ -162,7 +171,7 @@ def inches(text: str, size: float = TEXT) -> float:
 def value_text(value: object, units: str) -> str:
     """A value of an axis, with its unit where that is more than the model's own unit of length."""
     if isinstance(value, str | bytes | np.str_):
-        return str(value)
+        return str(value).replace("_", " ")
     number = f"{float(value):.4g}".replace("-", "\N{MINUS SIGN}")  # type: ignore[arg-type]
     shown = "" if units == "length" else unit_text(units)
     if shown.startswith("$1/"):  # 0.5/time; nought needs no unit

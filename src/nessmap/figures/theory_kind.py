@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from nessmap.figures import style
+
 Attributes = Mapping[Any, Any]
 
 MEASURE = "$z$ measures the approximation"
@@ -31,7 +33,7 @@ def theory_words(*shown: Attributes) -> str:
     part = "in part " if "exact" in kinds else ""
     said = part + ", ".join(sorted(kind.replace("_", " ") for kind in kinds - {"exact"}))
     ways = dict.fromkeys(str(attrs["theory_approximation"]) for attrs in shown if attrs.get("theory_approximation"))
-    return f"theory ({': '.join(filter(None, [said, ', '.join(ways)]))})"
+    return style.formulas(f"theory ({': '.join(filter(None, [said, ', '.join(ways)]))})")
 
 
 def z_words(attrs: Attributes) -> str:
