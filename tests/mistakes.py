@@ -329,7 +329,7 @@ MISTAKES: dict[str, tuple[dict[str, object], str]] = {
     ),
     "an unknown section of the small form": (
         {"small": {"observables": []}},
-        "small.observables = [] is not a setting; known: axes, run, fixed",
+        "small.observables = [] is not a setting; known: axes, run, fixed, refine",
     ),
 }
 

@@ -27,7 +27,8 @@ MAY_IMPORT = {
     "allocation": "",  # what a scheduler lent
     "stopping": "",
     "executors": "allocation",  # they map any function
-    "figures": "",  # they read the dataset and nothing else
+    "mesh": "",
+    "figures": "mesh",  # they read the dataset and nothing else; the mesh says how its points make cells
     "explorer": "figures",  # whose colours it shares
     "identity": "model",
     "models": "kernels model theory",
@@ -37,28 +38,34 @@ MAY_IMPORT = {
     "protocols": "kernels model models",
     "simulate": "identity model models protocols statistics",
     "config": "model",
+    "refinement": "config mesh model protocols",
+    "boundary": "mesh refinement",
     # figures: the names of drawings only, so that a misspelt figure is said before hours of simulation; they load nothing
     "drawings": "config figures model",
-    "sweep": "config drawings identity model models observables protocols simulate statistics",
+    "sweep": "config drawings identity mesh model models observables protocols refinement simulate statistics",
+    "progress": "identity refinement sweep",  # what was chosen so far
     "segment_index": "",
     "points": "__init__ identity model segment_index simulate",
     "messages": "points",
     "upkeep": "points segment_index simulate sweep",
     "shards": "identity protocols simulate statistics sweep",
-    "inspect_log": "inspect_sweep points shard sweep upkeep",
+    "inspect_log": "inspect_sweep points progress shard sweep upkeep",
     "shard": "executors identity model models points protocols simulate statistics sweep",
-    "assembly": "model points simulate statistics sweep",
-    "evaluate": "model models observables statistics",
+    "assembly": "model points progress simulate statistics sweep",
+    "refined_sweep": "assembly config evaluate executors mesh progress refinement shard simulate sweep",
+    "refined_product": "boundary config mesh model refinement simulate sweep",
+    "evaluate": "executors model models observables statistics",
     "citation": "__init__ sweep",
     "trial": "evaluate model models observables protocols simulate statistics",
     "scaffold": "config models",
-    "phase_diagram": "__init__ evaluate executors identity model models observables protocols simulate statistics sweep",
-    "inspect_sweep": "config evaluate model phase_diagram points shard shards simulate statistics sweep",
+    "phase_diagram": "__init__ evaluate executors identity model models observables protocols refined_product simulate "
+    "statistics sweep",
+    "inspect_sweep": "config evaluate model phase_diagram points progress refinement shard shards simulate statistics sweep",
     "workflow": "config executors identity shards sweep",
     "recordings": "config estimators",
     "estimate": "config estimators figures recordings",
     "commands": "scaffold citation __init__ allocation assembly config estimate executors explorer figures inspect_log "
-    "inspect_sweep messages phase_diagram shard shards stopping sweep",
+    "inspect_sweep messages phase_diagram refined_sweep shard shards stopping sweep",
     "command_line": "__init__ allocation commands executors sweep",
     "__main__": "allocation assembly command_line commands config executors messages model points shard stopping",
 }
@@ -69,7 +76,7 @@ LIBRARIES = {
     "llvmlite": "kernels",
     "scipy": "theory statistics figures estimators",  # figures: the distribution that z-scores are held against
     "zarr": "points assembly phase_diagram",
-    "xarray": "assembly phase_diagram figures explorer estimate recordings",
+    "xarray": "assembly phase_diagram refined_product figures explorer estimate recordings",
     "dask": "executors",
     "dask_jobqueue": "executors",
     "distributed": "executors",

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from conftest import copied_workflow, tiny_settings
 from mistakes import MISTAKES, UNREADABLE
+from mistakes_in_refinement import MISTAKES as IN_REFINEMENT
 from nessmap.__main__ import main
 from nessmap.commands import sweep_of
 from nessmap.config import ConfigError, FigureSettings, SweepSettings, read_settings, settings_schema
@@ -34,7 +35,9 @@ def complaint(path: Path) -> str:
     return str(error.value)
 
 
-@pytest.mark.parametrize(("sections", "message"), MISTAKES.values(), ids=MISTAKES.keys())
+@pytest.mark.parametrize(
+    ("sections", "message"), [*MISTAKES.values(), *IN_REFINEMENT.values()], ids=[*MISTAKES, *IN_REFINEMENT]
+)
 def test_a_mistake_is_said_in_one_line(sweep_file, sections, message):
     path = sweep_file(**sections)
     assert complaint(path) == f"{path}: {message}"
@@ -180,7 +183,9 @@ ANYTHING = st.recursive(
 
 
 @settings(max_examples=150, deadline=None)
-@given(st.sampled_from(["model", "fixed", "axes", "run", "observables", "figures", "small", "title"]), st.data())
+@given(
+    st.sampled_from(["model", "fixed", "axes", "run", "observables", "refine", "figures", "small", "title"]), st.data()
+)
 def test_whatever_stands_in_a_section_it_is_valid_or_a_config_error(tmp_path_factory, section, data):
     known = [
         *SweepSettings.model_fields,

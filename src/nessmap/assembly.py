@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from nessmap import progress
 from nessmap.model import Array
 from nessmap.points import Entry, PointLog, outcome
 from nessmap.simulate import RESTART_STATE, Status, group_means
@@ -34,6 +35,8 @@ def assemble(sweep: Sweep, folder: Path, manifests: Sequence[Path]) -> xr.Datase
     MissingRecords : the manifests, where any are given, are another sweep's or do not vouch for every record that the
         sweep wants, or a record that they vouch for is not there; the message says the remedy.
     """
+    if sweep.mesh is not None and not sweep.places:
+        sweep = _chosen(sweep, folder.parent, manifests)
     point_log = PointLog(folder)
     index = point_log.scan(sweep.model_class.name)
     vouched = _vouched(sweep, folder.parent, manifests) if manifests else set()
@@ -78,6 +81,17 @@ def _means(
 
 def _keys(units: Sequence[Sequence[Entry | None]]) -> list[str]:
     return [entry.name.key for unit in units for entry in unit if entry]
+
+
+def _chosen(sweep: Sweep, results: Path, manifests: Sequence[Path]) -> Sweep:
+    """A refined sweep with the points that its manifest vouches for; without one, with those that were chosen so far."""
+    if not manifests:
+        return progress.so_far(sweep, results)
+    choice = progress.choice_in(sweep, json.loads(manifests[0].read_text()).get("refinement", {}))
+    if choice is None:
+        remedy = f"make it anew with: {sweep.command_line('simulate', results)} --manifest {manifests[0]}"
+        raise MissingRecords(f"{manifests[0]}: was made with other settings of {sweep.name}'s refine or run; {remedy}")
+    return sweep.at_places(choice.places)
 
 
 def _vouched(sweep: Sweep, results: Path, manifests: Sequence[Path]) -> set[str]:
@@ -127,15 +141,19 @@ def _dataset(
         present = {i: m.pop(statistic) for i, m in enumerate(means) if m is not None}  # not twice in memory
         length = max((len(array) for array in present.values()), default=0)
         # models of different size share one array; what a smaller one does not fill stays NaN
-        padded = np.full((n_point, length, sweep.n_disorder or N_GROUP), np.nan)
+        n_group = max((array.shape[1] for array in present.values()), default=sweep.n_disorder or N_GROUP)
+        padded = np.full((n_point, length, n_group), np.nan)
         for i, array in present.items():
-            padded[i, : len(array)] = array
+            padded[i, : len(array), : array.shape[1]] = array
         dataset[statistic] = (("point", f"{statistic}_entry", "disorder" if sweep.n_disorder else "group"), padded)
     became = [outcome(point) for point in entries]
     dataset["status"] = ("point", [int(status) for status, _ in became])
     dataset["wall_time"] = ("point", [_wall_time(point) for point in entries], {"units": "s"})
     dataset["message"] = ("point", np.array([message for _, message in became], object))
     dataset["key"] = ("point", np.array([point.key for point in sweep.points], object))  # object: text of any length
+    if sweep.places:
+        dataset["place"] = (("point", "axis"), np.array(sweep.places))
+        dataset["doublings"] = ("point", np.array(sweep.doublings))
     return dataset
 
 

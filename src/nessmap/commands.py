@@ -13,7 +13,7 @@ from nessmap.allocation import seconds_left
 from nessmap.config import ConfigError, nearest, settings_schema
 from nessmap.executors import EXECUTORS
 from nessmap.messages import log
-from nessmap.refined_sweep import run_refined
+from nessmap.refined_sweep import renew_choices, run_refined
 from nessmap.shard import CLOSING_SECONDS, renew_manifests, run_shard, write_manifest
 from nessmap.stopping import time_limit
 from nessmap.sweep import SMALL_SUFFIX, SWEEPS, Sweep
@@ -58,7 +58,8 @@ def simulate(arguments: argparse.Namespace) -> int:
         sweep.name, report.computed, report.seconds, report.present, report.failed,
     )  # fmt: skip
     if not arguments.manifest:  # by hand: Snakemake would not notice that failed points have a number now
-        for path in renew_manifests(sweep, arguments.results):
+        renewed = renew_choices(sweep, arguments.results, choice, report) if choice and not report.absent else []
+        for path in [*renewed, *renew_manifests(sweep, arguments.results)]:
             log.info("%s: %s says what became of its points; snakemake assembles them again", sweep.name, path)
     command = sweep.command_line("simulate", arguments.results)
     if report.out_of_time and report.absent:

@@ -104,12 +104,47 @@ class FigureSettings(_Settings):
         return {name: value for name, value in self.model_dump(exclude={"draw"}).items() if value is not None}
 
 
+class CriterionSettings(_Settings):
+    """What asks for finer cells or for more replicas: one of sign, level, stability, gradient and error."""
+
+    sign: str | None = Field(default=None, description="an observable: cells where its sign changes are halved")
+    level: float | None = Field(default=None, description="a value of an observable: cells that it crosses are halved")
+    of: str | None = Field(default=None, description="the observable of the level")
+    stability: Literal[True] | None = Field(default=None, description="cells at the edge of stability are halved")
+    gradient: str | None = Field(default=None, description="an observable: cells along which it changes are halved")
+    share: float | None = Field(default=None, gt=0, lt=1, description="of its range over the grid that asks for it")
+    error: str | None = Field(default=None, description="an observable: replicas are doubled where its error is large")
+    target: float | None = Field(default=None, gt=0, description="standard error that is small enough")
+    at: Literal["everywhere", "boundaries"] | None = Field(
+        default=None,
+        description="which points get more replicas: all unless given, or those at boundaries of that observable",
+    )
+
+    @field_validator("level", "target", mode="before")
+    @classmethod
+    def _whole_numbers_are_numbers(cls, value: Any) -> Any:
+        return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+class RefineSettings(_Settings):
+    """Where the grid is made finer, and how fine."""
+
+    levels: int = Field(default=3, ge=1, le=8, description="how often a cell may be halved")
+    budget: int = Field(ge=1, description="points at most, those of the grid included; twice the replicas count twice")
+    axes: list[str] | None = Field(
+        default=None, min_length=1, description="axes along which cells are halved; all that are ranges unless given"
+    )
+    most_doublings: int = Field(default=3, ge=0, le=6, description="how often the replicas of a point may be doubled")
+    where: list[CriterionSettings] = Field(min_length=1, description="what asks for it")
+
+
 class SmallSettings(_Settings):
     """What differs in the small form of a sweep."""
 
     axes: dict[str, Any] = Field(default_factory=dict, description="axes with other values")
     run: dict[str, Any] = Field(default_factory=dict, description="settings of the run")
     fixed: dict[str, Any] = Field(default_factory=dict, description="parameters that do not vary")
+    refine: dict[str, Any] = Field(default_factory=dict, description="settings of the refinement")
 
 
 class SweepSettings(_Settings):
@@ -121,6 +156,7 @@ class SweepSettings(_Settings):
     axes: dict[str, Any] = Field(description="parameters that vary")
     run: RunSettings = Field(default_factory=RunSettings, description="how every point is run")
     observables: list[str] = Field(min_length=1, description="what is estimated")
+    refine: RefineSettings | None = Field(default=None, description="where the grid is made finer")
     figures: dict[Annotated[str, Field(pattern=NAME)], FigureSettings] = Field(
         default_factory=dict, description="figures by name"
     )
@@ -240,10 +276,11 @@ def _in_words(source: str, problem: Mapping[str, Any]) -> str:
         return f"{source}: the key {key} is no name, expected letters, digits, '_' and '-'"
     key, value = ".".join(location), problem["input"]
     settings: Any = SweepSettings
+    held = {"figures": FigureSettings, "refine": RefineSettings, "where": CriterionSettings}
     for part in location[:-1]:  # walk down to the settings that hold the key
         field = getattr(settings, "model_fields", {}).get(part)
         if field is not None:
-            settings = FigureSettings if part == "figures" else field.annotation
+            settings = held.get(part, field.annotation)
     fields = getattr(settings, "model_fields", {})
     if problem["type"] == "extra_forbidden":
         return f"{source}: {key} = {as_written(value)} is not a setting{nearest(location[-1], fields)}"
@@ -265,6 +302,7 @@ _EXPECTATIONS = {
     "greater_than": "a number > {gt:g}",
     "greater_than_equal": "a number >= {ge:g}",
     "less_than_equal": "a number <= {le:g}",
+    "less_than": "a number < {lt:g}",
     "multiple_of": "a multiple of {multiple_of}, because errors are made of 16 groups of lanes",
     "finite_number": "a finite number",
     "literal_error": "{expected}",
@@ -300,6 +338,18 @@ def expand_axis(source: str, name: str, spec: Any) -> list[Any]:
     if not isinstance(values, list) or not values:
         raise ConfigError(f"{source}: {key} = {as_written(values)}, expected a list of at least one value")
     return values
+
+
+def refined_range(spec: Any, levels: int) -> Any:
+    """The spec of an axis that has each of its steps halved so often; None where it is not given as a range.
+
+    >>> refined_range({"linspace": [0.0, 1.0, 3]}, 1)
+    {'linspace': [0.0, 1.0, 5]}
+    """
+    if not isinstance(spec, dict) or next(iter(spec)) not in _RANGES:
+        return None
+    ((kind, (start, stop, n)),) = spec.items()
+    return {kind: [start, stop, (n - 1) * 2**levels + 1]} if n > 1 else None
 
 
 def _linspace(start: float, stop: float, n: int) -> list[float]:

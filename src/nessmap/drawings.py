@@ -12,15 +12,26 @@ from nessmap.config import ConfigError, FigureSettings, nearest
 from nessmap.figures import FIGURES
 from nessmap.model import as_written
 
+OF_REFINED = ("refined_map",)  # drawings of points between which cells differ in size
+OF_ANY = ("calibration",)
+
 
 def check_figures(
-    source: str, figures: Mapping[str, FigureSettings], axes: Mapping[str, Sequence[Any]], shown: Sequence[str]
+    source: str,
+    figures: Mapping[str, FigureSettings],
+    axes: Mapping[str, Sequence[Any]],
+    shown: Sequence[str],
+    refined: bool = False,
 ) -> None:
     """Raise ConfigError for the first mistake. axes: values by axis, none where they are known later; shown: observables."""
     for name, figure in figures.items():
         where = f"{source}: figures.{name}"
         if figure.draw not in FIGURES:
             raise ConfigError(f"{where}.draw = {figure.draw!r} is not a drawing{nearest(figure.draw, FIGURES)}")
+        fitting = [drawing for drawing in FIGURES if (drawing in OF_REFINED) == refined or drawing in OF_ANY]
+        if figure.draw not in fitting:
+            kind = "a refined sweep" if refined else "a sweep without refine"
+            raise ConfigError(f"{where}.draw = {figure.draw!r}, expected a drawing of {kind}: {', '.join(fitting)}")
         required, known = drawing_options(figure.draw)
         for key in figure.options():
             if key not in known:

@@ -3,20 +3,46 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 import numpy as np
 
+from nessmap.executors import Map
 from nessmap.model import Array, Model, ParameterError, Run, Stability
 from nessmap.models import model_class
 from nessmap.models.homogeneous_field import HomogeneousField
 from nessmap.models.langevin import LangevinModel
-from nessmap.observables import OBSERVABLES
-from nessmap.statistics.jackknife import jackknife
+from nessmap.observables import OBSERVABLES, Observable
+from nessmap.statistics.jackknife import Estimate, jackknife
 
 Values = dict[str, Array]
+
+
+def in_order(run: Map, function: Any, tasks: Sequence[tuple[Any, ...]]) -> list[Any]:
+    """Results of all tasks, flattened in the order of the tasks; the first failure is raised."""
+    numbered = [(*task, number) for number, task in enumerate(tasks)]
+    results: dict[int, list[Any]] = {}
+    for task, result in run(function, numbered):
+        if isinstance(result, BaseException):
+            raise result
+        results[task[-1]] = result
+    return [value for number in range(len(tasks)) for value in results[number]]
+
+
+def together(runs: Sequence[Run], most: int) -> Iterator[range]:
+    """Points that one task evaluates: neighbours of equal run, so many at most.
+
+    >>> runs = [Run(0.1, 10, 16)] * 3 + [Run(0.1, 10, 32)]
+    >>> list(together(runs, 2))
+    [range(0, 2), range(2, 3), range(3, 4)]
+    """
+    first = 0
+    for i in range(1, len(runs) + 1):
+        if i == len(runs) or i - first == most or runs[i] != runs[first]:
+            yield range(first, i)
+            first = i
 
 
 def evaluate_points(
@@ -29,6 +55,39 @@ def evaluate_points(
 ) -> list[Values]:
     """Per point: leading rate, theory, expectation, and value with error where there are means. Runs on workers."""
     return [_evaluate(model_class(model)(**p), run, observables, m) for p, m in zip(parameters, means, strict=True)]
+
+
+def estimate_points(
+    model: str,
+    parameters: Sequence[Mapping[str, Any]],
+    run: Run,
+    observables: Sequence[str],
+    means: Sequence[Mapping[str, Array] | None],
+    number: int = 0,
+) -> list[dict[str, tuple[float, float]]]:
+    """Per point value and standard error of scalar observables, NaN where there is none. Runs on workers."""
+    rows = []
+    for point, own in zip(parameters, means, strict=True):
+        built = model_class(model)(**point)
+        found = {name: _estimate(built, run, OBSERVABLES[name], own) if own else None for name in observables}
+        rows.append({n: (float(e[0]), float(e[1])) if e else (np.nan, np.nan) for n, e in found.items()})
+    return rows
+
+
+def _estimate(model: Model, run: Run, observable: Observable[Any], means: Mapping[str, Array]) -> Estimate | None:
+    estimate: Estimate | None = _or_said(
+        lambda: jackknife(partial(observable.value, model, run), _needed(model, run, observable, means)),
+        model,
+        observable.name,
+    )
+    return estimate
+
+
+def _needed(model: Model, run: Run, observable: Observable[Any], means: Mapping[str, Array]) -> dict[str, Array]:
+    """The means that an observable is made of, without the room that larger models or more realisations need."""
+    groups = slice(run.n_disorder or None)
+    names = observable.needs_for(type(model))
+    return {name: means[name][~np.isnan(means[name][:, 0])][:, groups] for name in names}
 
 
 def _evaluate(model: Model, run: Run, observables: Sequence[str], means: Mapping[str, Array] | None) -> Values:
@@ -57,16 +116,15 @@ def _evaluate(model: Model, run: Run, observables: Sequence[str], means: Mapping
             values[f"{name}:kind"] = expected.kind
             values[f"{name}:approximation"] = "" if expected.kind == "exact" else expected.source.split(";")[0]
         if means is not None:
-            needed = {need: means[need][~np.isnan(means[need][:, 0])] for need in observable.needs_for(type(model))}
-            plug_in = partial(observable.value, model, run)
-            estimate = _or_said(partial(jackknife, plug_in, needed), model, name)
+            estimate = _estimate(model, run, observable, means)
             if estimate is not None:
                 values[name], values[f"{name}_standard_error"] = estimate
             if run.n_disorder:
+                needed = _needed(model, run, observable, means)
                 single = {need: own.T for need, own in needed.items()} | {
                     "share": np.full(run.n_disorder, 1 / run.n_disorder)
                 }
-                values[f"{name}:realisations"] = _or_said(partial(plug_in, single), model, name)
+                values[f"{name}:realisations"] = _or_said(partial(observable.value, model, run, single), model, name)
     return values
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from nessmap import upkeep
 from nessmap.inspect_sweep import find_points, log_folder
 from nessmap.points import Entry, PointLog, outcome
+from nessmap.progress import so_far
 from nessmap.shard import FAILURES
 from nessmap.sweep import Sweep
 
@@ -30,7 +31,7 @@ def compact(results: Path, as_json: bool) -> int:
 def collect_garbage(results: Path, sweeps: Iterable[Sweep], days: float, delete: bool, as_json: bool) -> int:
     """Remove, or count, the records that no manifest below results and none of the sweeps wants, older than some days."""
     folder, now = log_folder(results), time.time()
-    wanted = upkeep.wanted_keys(results, sweeps)
+    wanted = upkeep.wanted_keys(results, (so_far(sweep, results) for sweep in sweeps))
     ages: dict[Path, float] = {}
 
     def unwanted(entry: Entry) -> bool:
@@ -47,7 +48,7 @@ def collect_garbage(results: Path, sweeps: Iterable[Sweep], days: float, delete:
 
 def forget(sweep: Sweep, words: Sequence[str], failed: bool, results: Path, delete: bool, as_json: bool) -> int:
     """Remove, or count, the records of points; with failed only of those that failed."""
-    points = find_points(sweep, words)
+    points = find_points(so_far(sweep, results), words)
     if failed:
         index = PointLog(log_folder(results)).scan(sweep.model_class.name)
         points = [p for p in points if outcome(map(index.get, p.record_keys()))[0] in FAILURES]

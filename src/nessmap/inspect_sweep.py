@@ -14,6 +14,8 @@ from nessmap import shards
 from nessmap.config import ConfigError, nearest, read_settings
 from nessmap.model import Array, ParameterError
 from nessmap.points import Entry, PointLog, outcome, worst
+from nessmap.progress import choice_in, kept, so_far
+from nessmap.refinement import grid
 from nessmap.shard import duration_in_words, missing_work
 from nessmap.simulate import RESTART_STATE, Status, Unit, group_means, simulate
 from nessmap.statistics import STATISTICS
@@ -32,6 +34,7 @@ def stored(sweep: Sweep, results: Path) -> dict[str, Entry]:
 
 def show_plan(sweep: Sweep, results: Path, as_json: bool) -> int:
     """Print points, present, missing, core-hours and disk."""
+    asked, sweep = sweep, so_far(sweep, results)
     index = stored(sweep, results)
     points = sweep.points if index else shards.sample(sweep)  # where nothing is stored, a sample says what all costs
     n_point, share = shards.n_point(sweep), shards.n_point(sweep) / len(points)
@@ -46,6 +49,7 @@ def show_plan(sweep: Sweep, results: Path, as_json: bool) -> int:
         "present": n_point - missing,
         "missing": missing,
         "shards": shards.n_shard(sweep),
+        **refined_so_far(sweep, results),
         "core_hours": core_hours,
         "disk_bytes": disk_bytes,
         **({"core_hours_as_measured": core_hours * pace} if pace else {}),
@@ -53,10 +57,15 @@ def show_plan(sweep: Sweep, results: Path, as_json: bool) -> int:
     if as_json:
         print(json.dumps(plan))
         return 0
-    axes = ", ".join(f"{dimension.name} ({len(dimension)})" for dimension in sweep.dimensions)
+    axes = ", ".join(f"{dimension.name} ({len(dimension)})" for dimension in asked.dimensions)
     print(f"{sweep.name}: {plan['points']} points over {axes}")
     print(f"  present {plan['present']}, missing {plan['missing']}, shards {plan['shards']}")
     print(f"  about {core_hours:.2g} core-hours and {disk_bytes / 1e6:.3g} MB to compute what is missing")
+    if facts := refined_so_far(sweep, results):
+        each = shards.estimated_seconds(asked, asked.points) / facts["budget"]
+        left = 0.0 if facts["refined"] else (facts["budget"] - facts["cost"]) * each / 3600
+        for line in _refinement_in_words(facts, left):
+            print(f"  {line}")
     if pace and missing:
         left = duration_in_words(core_hours * pace * 3600)
         print(f"  what is stored took {pace:.2g} times its estimate: {left} on one core")
@@ -64,6 +73,36 @@ def show_plan(sweep: Sweep, results: Path, as_json: bool) -> int:
         if reasons := undefined(observable, points):
             print(f"  {observable.name} has no value at {len(reasons)} points: {reasons[0]}")
     return 0
+
+
+def refined_so_far(sweep: Sweep, results: Path) -> dict[str, Any]:
+    """How far a refined sweep is, for programs; empty for any other."""
+    mesh, refine = sweep.mesh, sweep.settings.refine
+    if mesh is None or refine is None:
+        return {}
+    content = kept(sweep, results)
+    choice = choice_in(sweep, content) or grid(mesh)
+    return {
+        "grid_points": mesh.n_grid,
+        "uniform_points": mesh.n_uniform,
+        "level": max(map(mesh.level_of, choice.places)),
+        "levels": mesh.levels,
+        "cost": choice.cost,
+        "budget": refine.budget,
+        "budget_spent": choice.spent,
+        "refined": bool(content.get("done")),
+    }
+
+
+def _refinement_in_words(facts: Mapping[str, Any], core_hours: float) -> Iterator[str]:
+    """How far a refined sweep is, for people; core_hours: what is left of its budget."""
+    yield (
+        f"refined from {facts['grid_points']} points to level {facts['level']} of {facts['levels']}, "
+        f"where a uniform grid would have {facts['uniform_points']}"
+    )
+    rest = "nothing asks for more" if facts["refined"] else f"at most {core_hours:.2g} core-hours for the rest"
+    rest = "the budget is spent" if facts["refined"] and facts["budget_spent"] else rest
+    yield f"{facts['cost']} of {facts['budget']} points of the budget are chosen: {rest}"
 
 
 def measured_pace(points: Iterable[Point], index: Mapping[str, Entry]) -> float:
@@ -109,7 +148,7 @@ def unowned_figures(files: Iterable[Path], results: Path) -> list[Path]:
 def show_status(sweeps: Iterable[Sweep], results: Path, as_json: bool) -> int:
     """Print a line per sweep: how many points have which status, and whether the product is there."""
     rows = []
-    for sweep in sweeps:
+    for sweep in (so_far(sweep, results) for sweep in sweeps):
         index = stored(sweep, results)
         counts = Counter(outcome(map(index.get, point.record_keys()))[0].name for point in sweep.points)
         product = results / sweep.name / "phase_diagram.zarr"
@@ -119,13 +158,14 @@ def show_status(sweeps: Iterable[Sweep], results: Path, as_json: bool) -> int:
                 "points": len(sweep.points),
                 **counts,
                 "product": str(product) if product.exists() else None,
+                **(facts := refined_so_far(sweep, results)),
             }
         )
         if not as_json:
             words = ", ".join(f"{counts[status.name]} {status.name}" for status in Status if counts[status.name])
-            print(
-                f"{sweep.name}: {len(sweep.points)} points: {words}; {product if product.exists() else 'no phase diagram yet'}"
-            )
+            made = product if product.exists() else "no phase diagram yet"
+            level = f", level {facts['level']} of {facts['levels']}" if facts else ""
+            print(f"{sweep.name}: {len(sweep.points)} points{level}: {words}; {made}")
     if as_json:
         print(json.dumps(rows))
     return 0
@@ -133,6 +173,7 @@ def show_status(sweeps: Iterable[Sweep], results: Path, as_json: bool) -> int:
 
 def show_failures(sweep: Sweep, results: Path, as_json: bool) -> int:
     """Print every point that is not ok: status, parameters, message, key."""
+    sweep = so_far(sweep, results)
     index = stored(sweep, results)
     rows = []
     for point in sweep.points:
@@ -193,6 +234,7 @@ def show_point(sweep: Sweep, words: Sequence[str], results: Path, check: bool) -
     """Compute one point in this process and print its numbers; with check, compare its records with the stored ones."""
     from nessmap.evaluate import evaluate_points
 
+    sweep = so_far(sweep, results)
     point = find_point(sweep, words)
     made = [simulate(unit) for unit in point.units]
     records = [record for unit in made for record in unit]

@@ -19,13 +19,14 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from nessmap import __version__, identity
-from nessmap.evaluate import Values, evaluate_points, evaluate_theory
+from nessmap.evaluate import Values, evaluate_points, evaluate_theory, in_order, together
 from nessmap.executors import Map
 from nessmap.model import Array
 from nessmap.models.homogeneous_field import HomogeneousField
 from nessmap.models.langevin import LangevinModel
 from nessmap.observables import OBSERVABLES, Observable
 from nessmap.protocols import PROTOCOLS
+from nessmap.refined_product import add_refinement, placed
 from nessmap.simulate import Status
 from nessmap.statistics import N_GROUP
 from nessmap.sweep import Sweep
@@ -56,6 +57,8 @@ _NOT_COMPARED = ("wall_time",)  # left out of the content digest
 
 def aggregate(sweep: Sweep, points: xr.Dataset, run: Map) -> xr.Dataset:
     """The labelled phase diagram of a sweep, from its assembled points."""
+    if sweep.mesh is not None:
+        sweep = placed(sweep, points)
     evaluated = _evaluate_all(sweep, points, run)
     dataset = xr.Dataset(coords=_coordinates(sweep))
     dims = tuple(dimension.name for dimension in sweep.dimensions)
@@ -85,7 +88,10 @@ def aggregate(sweep: Sweep, points: xr.Dataset, run: Map) -> xr.Dataset:
     dataset["key"] = xr.Variable(
         dims, points["key"].values.astype(object).reshape(sweep.shape), {"long_name": "digest of the path"}
     )
-    dataset.attrs = {**_attributes(sweep), "content_digest": content_digest(dataset)}
+    if sweep.mesh is not None:
+        add_refinement(dataset, sweep)
+    dataset.attrs |= _attributes(sweep)
+    dataset.attrs = {**dataset.attrs, "content_digest": content_digest(dataset)}
     return dataset
 
 
@@ -93,8 +99,8 @@ def _evaluate_all(sweep: Sweep, points: xr.Dataset, run: Map) -> list[Values]:
     names = [observable.name for observable in sweep.observables]
     status = points["status"].values
     tasks = []
-    for first in range(0, len(sweep.points), _POINTS_PER_TASK):
-        chosen = range(first, min(first + _POINTS_PER_TASK, len(sweep.points)))
+    runs = [point.units[0].run for point in sweep.points]
+    for chosen in together(runs, _POINTS_PER_TASK):
         means = [
             {name: points[name].values[i] for name in sweep.statistics} if status[i] == Status.ok else None
             for i in chosen
@@ -103,23 +109,12 @@ def _evaluate_all(sweep: Sweep, points: xr.Dataset, run: Map) -> list[Values]:
             (
                 sweep.model,
                 [sweep.points[i].parameters for i in chosen],
-                sweep.points[0].units[0].run,
+                runs[chosen.start],
                 names,
                 means,
             )
         )
-    return _in_order(run, evaluate_points, tasks)
-
-
-def _in_order(run: Map, function: Any, tasks: Sequence[tuple[Any, ...]]) -> list[Any]:
-    """Results of all tasks, flattened in the order of the tasks; the first failure is raised."""
-    numbered = [(*task, number) for number, task in enumerate(tasks)]
-    results: dict[int, list[Any]] = {}
-    for task, result in run(function, numbered):
-        if isinstance(result, BaseException):
-            raise result
-        results[task[-1]] = result
-    return [value for number in range(len(tasks)) for value in results[number]]
+    return in_order(run, evaluate_points, tasks)
 
 
 def _statuses(sweep: Sweep, points: xr.Dataset, evaluated: Sequence[Values]) -> Array:
@@ -192,16 +187,17 @@ def _add_realisations(
     """realisations_of_NAME: the observable of each realisation of the disorder by itself, without correction for bias."""
     tail = tuple(observable.dimensions)
     own_shape = tuple(dataset.sizes[dimension] for dimension in tail)
-    column = np.full((len(evaluated), sweep.n_disorder, *own_shape), np.nan)
+    n_disorder = max(point.units[0].n_disorder for point in sweep.points)
+    column = np.full((len(evaluated), n_disorder, *own_shape), np.nan)
     for i, values in enumerate(evaluated):
         found = values.get(f"{observable.name}:realisations")
         if found is not None and found.shape[1:] == own_shape:  # sizes that differ between points have no common place
-            column[i] = found
+            column[i, : len(found)] = found
     number = {"long_name": "realisation of the disorder", "units": "1"}
-    dataset.coords["disorder"] = xr.Variable(("disorder",), np.arange(sweep.n_disorder), number)
+    dataset.coords["disorder"] = xr.Variable(("disorder",), np.arange(n_disorder), number)
     dataset[f"realisations_of_{observable.name}"] = xr.Variable(
         (*dims, "disorder", *tail),
-        column.reshape((*sweep.shape, sweep.n_disorder, *own_shape)),
+        column.reshape((*sweep.shape, n_disorder, *own_shape)),
         {"units": observable.units, "long_name": f"{observable.long_name.format(**sides)} of each realisation"},
     )
 
@@ -286,7 +282,7 @@ def _add_theory_lines(dataset: xr.Dataset, sweep: Sweep, dims: tuple[str, ...], 
         size = 20 * _POINTS_PER_TASK
         facts = sweep.points[0].units[0].run
         tasks = [(sweep.model, facts, cells[i : i + size], names) for i in range(0, len(cells), size)]
-        rows = np.array(_in_order(run, evaluate_theory, tasks))
+        rows = np.array(in_order(run, evaluate_theory, tasks))
         line = f"{dimension.name}_line"
         dataset.coords[line] = xr.Variable((line,), fine, dict(dataset[dimension.name].attrs))
         line_dims = tuple(line if dim == dimension.name else dim for dim in dims)

@@ -74,6 +74,22 @@ class Report:
     lost: list[str] = dataclasses.field(default_factory=list)  # batches that left no records
     out_of_time: bool = False  # batches were held back, because the job would have ended before them
 
+    def joined(self, later: Report) -> Report:
+        """This report and that of a later part of the same job, whose points may be the same ones with more replicas."""
+        statuses = {**self.statuses, **later.statuses}
+        return Report(
+            self.wanted + later.wanted,
+            self.present + later.present,
+            self.computed + later.computed,
+            _n_failed(statuses),
+            list(statuses.values()).count(Status.absent.name),
+            self.seconds + later.seconds,
+            statuses,
+            self.failures + later.failures,
+            self.lost + later.lost,
+            later.out_of_time,
+        )
+
 
 def missing_work(
     points: Iterable[Point], index: Mapping[str, Entry], retry_failed: bool = False
@@ -293,8 +309,10 @@ def _compute(
     report.out_of_time = clock.held_back
 
 
-def write_manifest(path: Path, sweep: Sweep, points: Sequence[Point], report: Report) -> None:
-    """The shard's output for Snakemake: the keys it vouches for, and what became of each point.
+def write_manifest(
+    path: Path, sweep: Sweep, points: Sequence[Point], report: Report, refinement: Mapping[str, Any] | None = None
+) -> None:
+    """The shard's output for Snakemake: the keys it vouches for, and what became of each point; of a refined sweep its choice.
 
     It holds no times, so that an idle rerun changes nothing.
     """
@@ -304,6 +322,7 @@ def write_manifest(path: Path, sweep: Sweep, points: Sequence[Point], report: Re
         "statuses": report.statuses,
         "units": report.wanted,
         "failed_points": report.failed,
+        **({"refinement": dict(refinement)} if refinement else {}),
     }
     _write(path, content)
 

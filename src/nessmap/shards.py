@@ -30,6 +30,12 @@ def n_point(sweep: Sweep) -> int:
     return math.prod(sweep.shape)
 
 
+def n_wanted(sweep: Sweep) -> int:
+    """Number of points that a run may compute: all, or the budget of a refined sweep, which chooses them as it goes."""
+    refine = sweep.settings.refine
+    return refine.budget if refine and not sweep.places else n_point(sweep)
+
+
 def sample(sweep: Sweep) -> Sequence[Point]:
     """All points; of a large sweep each value of each axis with the first, middle and last ones of the others."""
     if n_point(sweep) <= EXACT:
@@ -48,12 +54,12 @@ def sample(sweep: Sweep) -> Sequence[Point]:
 
 def estimated_seconds(sweep: Sweep, points: Sequence[Point]) -> float:
     """Cost of the sweep on one core [s], from its points or a sample of them."""
-    return sum(unit_seconds(unit) for point in points for unit in point.units) * n_point(sweep) / len(points)
+    return sum(unit_seconds(unit) for point in points for unit in point.units) * n_wanted(sweep) / len(points)
 
 
 def n_shard(sweep: Sweep) -> int:
-    """Number of jobs: one below a core-hour, tens at most."""
-    return _n_shard(estimated_seconds(sweep, sample(sweep)))
+    """Number of jobs: one below a core-hour, tens at most; one of a refined sweep, where all points decide what follows."""
+    return 1 if sweep.mesh else _n_shard(estimated_seconds(sweep, sample(sweep)))
 
 
 def _n_shard(seconds: float) -> int:
@@ -64,8 +70,8 @@ def worthwhile_workers(sweep: Sweep) -> dict[str, int]:
     """By rule how many workers have something to do: small sweeps are done sooner by one each, side by side."""
     seconds = estimated_seconds(sweep, sample(sweep))
     return {
-        "simulate": max(1, round(seconds / _n_shard(seconds) / WORKER_SECONDS)),
-        "aggregate": max(1, round(n_point(sweep) / WORKER_POINTS)),
+        "simulate": max(1, round(seconds / n_shard(sweep) / WORKER_SECONDS)),
+        "aggregate": max(1, round(n_wanted(sweep) / WORKER_POINTS)),
     }
 
 
@@ -80,7 +86,7 @@ def shard(sweep: Sweep, k: int, of: int) -> tuple[Point, ...]:
 def digests(sweep: Sweep) -> list[str]:
     """Of each shard a digest of the records that it wants: exactly the shards where it changes have something to do."""
     points = sample(sweep)
-    of = _n_shard(estimated_seconds(sweep, points))
+    of = 1 if sweep.mesh else _n_shard(estimated_seconds(sweep, points))
     if n_point(sweep) <= EXACT:
         wanted: list[list[str]] = [[] for _ in range(of)]
         for point in points:

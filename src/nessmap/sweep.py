@@ -5,9 +5,11 @@ Runs when Snakemake reads its rules, so it imports neither numba nor xarray nor 
 
 from __future__ import annotations
 
+import copy
 import itertools
 import re
 import shlex
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,11 +19,13 @@ from typing import Any
 from nessmap import identity
 from nessmap.config import NAME, ConfigError, SmallSettings, SweepSettings, expand_axis, nearest, read_settings
 from nessmap.drawings import check_figures
+from nessmap.mesh import Mesh, Place
 from nessmap.model import SIGNIFICANT_DIGITS, Model, Parameter, ParameterError, Start, as_written
 from nessmap.models import MODELS, model_class
 from nessmap.observables import OBSERVABLES, Observable
 from nessmap.protocols import PROTOCOLS
 from nessmap.protocols.protocol import LANES_PER_UNIT
+from nessmap.refinement import mesh_of
 from nessmap.simulate import Unit, rounded_up
 from nessmap.statistics import N_GROUP, STATISTICS
 
@@ -80,6 +84,10 @@ class Sweep:
     Where the file has a small form, both forms are validated, so that a mistake in one is not found after the other ran.
     """
 
+    places: tuple[Place, ...] = ()  # of a refined sweep, once they are chosen: its points on the finest lattice
+    doublings: tuple[int, ...] = ()  # of the replicas at each of them
+    lattice: tuple[tuple[Mapping[str, Any], ...], ...] = ()  # what its places set along each axis
+
     def __init__(self, path: Path, small: bool = False, *, both: bool = True) -> None:
         self.path = path
         self.settings: SweepSettings = read_settings(path, small)
@@ -91,6 +99,9 @@ class Sweep:
         self.dimensions = self._dimensions()
         self.n_disorder = self._n_disorder()
         self.observables = self._observables()
+        self.mesh: Mesh | None = None
+        if self.settings.refine:
+            self.mesh, self.lattice = self._refined()
         self._check_figures()
         if both and self.settings.small != SmallSettings():
             Sweep(path, not small, both=False)
@@ -187,19 +198,40 @@ class Sweep:
             raise ConfigError(f"{self.source}: run.n_replica = {run.n_replica}, expected {most}")
         return run.n_disorder or N_GROUP
 
-    def _lanes(self) -> Iterator[tuple[int, int]]:
+    def _lanes(self, doublings: int) -> Iterator[tuple[int, int]]:
         """First lane and number of lanes of each unit of a point: a block of lanes, or a realisation of the disorder."""
         n_replica = self.settings.run.n_replica
         if self.n_disorder:
-            return ((k * LANES_PER_UNIT, n_replica) for k in range(self.n_disorder))
+            return ((k * LANES_PER_UNIT, n_replica) for k in range(self.n_disorder << doublings))
+        n_replica <<= doublings
         return ((lane, min(LANES_PER_UNIT, n_replica - lane)) for lane in range(0, n_replica, LANES_PER_UNIT))
+
+    def _refined(self) -> tuple[Mesh, tuple[tuple[Mapping[str, Any], ...], ...]]:
+        """The mesh of the axes, and what its places set along each of them."""
+        lengths = {dimension.name: len(dimension) for dimension in self.dimensions}
+        shown = {observable.name: len(observable.dimensions) for observable in self.observables}
+        floats = {name for name, declared in self.declared.items() if type(declared.default) is float}
+        mesh, finer = mesh_of(self.source, self.settings, lengths, floats, shown, bool(self.n_disorder))
+        made = (self._axis(d.name, finer[d.name]) if d.name in finer else d for d in self.dimensions)
+        return mesh, tuple(dimension.settings for dimension in made)
+
+    def at_places(self, places: Mapping[Place, int]) -> Sweep:
+        """The points of a refined sweep that were chosen so far, as a list; each with how often its replicas are doubled."""
+        made = copy.copy(self)
+        made.__dict__.pop("points", None)
+        made.places = tuple(sorted(places))
+        made.doublings = tuple(places[place] for place in made.places)
+        rows = (zip(self.lattice, place, strict=True) for place in made.places)
+        settings = tuple({n: v for along, p in row for n, v in along[p].items()} for row in rows)
+        made.dimensions = (Dimension(ONE_DIMENSION, settings),)
+        return made
 
     def _axis(self, name: str, spec: Any) -> Dimension:
         if name not in self.declared:
             self._coerce("axes", name, None)
         values = [self._coerce_varied("axes", name, value) for value in expand_axis(self.source, name, spec)]
-        for value in values:
-            if values.count(value) > 1:
+        for value, times in Counter(values).items():
+            if times > 1:
                 digits = f" (to {SIGNIFICANT_DIGITS} digits)" if isinstance(value, float) else ""
                 raise ConfigError(f"{self.source}: axes.{name} has the value {value} twice{digits}; keep one of them")
         choices = self.declared[name].choices
@@ -263,15 +295,11 @@ class Sweep:
                 raise ConfigError(f"{self.source}: run.duration = {run.duration}, expected {expected}")
 
     def _check_figures(self) -> None:
-        axes = {
-            **{
-                name: [s[name] for s in d.settings if name in s]
-                for d in self.dimensions
-                for name in (d.name, *d.parameters)
-            },
-            **{name: [] for observable in self.observables for name in observable.dimensions},
-        }
-        check_figures(self.source, self.settings.figures, axes, [observable.name for observable in self.observables])
+        named = ((name, d) for d in self.dimensions for name in (d.name, *d.parameters))
+        axes = {name: [s[name] for s in d.settings if name in s] for name, d in named}
+        axes |= {name: [] for observable in self.observables for name in observable.dimensions}
+        shown = [observable.name for observable in self.observables]
+        check_figures(self.source, self.settings.figures, axes, shown, refined=self.mesh is not None)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -303,6 +331,8 @@ class Sweep:
             raise ConfigError(f"{self.source}: {section}{problem}") from None
         run = self.settings.run
         n_step = rounded_up(max(1, round(run.duration / run.dt)), model.n_dim, run.kind)
+        doublings = self.doublings[index[0]] if self.places else 0
+        n_disorder = self.n_disorder << doublings
         units = tuple(
             Unit(
                 self.model,
@@ -317,10 +347,10 @@ class Sweep:
                 run.keep_state and PROTOCOLS[run.kind].resumable,
                 run.timeout,
                 Start(**run.start.model_dump()) if run.kind == "transient" else None,
-                run.n_replica * max(self.n_disorder, 1),
-                self.n_disorder,
+                run.n_replica * n_disorder or run.n_replica << doublings,
+                n_disorder,
             )
-            for first_lane, n_lane in self._lanes()
+            for first_lane, n_lane in self._lanes(doublings)
         )
         return Point(index, parameters, units, tuple(tuple(unit.record_names(model)) for unit in units))
 

@@ -21,6 +21,8 @@ from nessmap.executors import EXECUTORS
 NESSMAP = f"{shlex.quote(sys.executable)} -m nessmap"
 _KNOWN = ("executor", "results", "small", "sweeps")
 _NOT_IN_PRODUCT = {"timeout", "max_failed_fraction", "keep_state"}  # settings of a run that change no number
+_PHYSICS = ("theory", "models", "observables", "statistics", "model.py", "evaluate.py", "phase_diagram.py")
+_CHOOSING = ("boundary.py", "mesh.py", "refinement.py", "refined_sweep.py", "refined_product.py")
 _NAMES_A_FILE = re.compile(rb"[.]py\b|(?:transfer|tuning)\W+[\w.]+:\w")
 _TRUE = {"true": True, "false": False}
 
@@ -118,14 +120,16 @@ def _expanded(path: Path, small: bool) -> dict[str, Any]:
         sweep = Sweep(path, small)
         wanted = shards.digests(sweep)
         workers = shards.worthwhile_workers(sweep)
+        if sweep.settings.refine:  # what chooses its points
+            code = source_digest(*_CHOOSING, *_PHYSICS)
+            wanted = [digest([wanted, sweep.settings.refine.model_dump(), code])]
     except ConfigError as error:
         raise WorkflowConfigError(str(error)) from None
     # the statistics' layout is part of the records' versions; what turns them into numbers is code, so code is in the digest
     cells = [[dimension.name, dimension.settings] for dimension in sweep.dimensions]
     points = digest([wanted, cells, source_digest("assembly.py")])
-    physics = ("theory", "models", "observables", "statistics", "model.py", "evaluate.py", "phase_diagram.py")
     shown = sweep.settings.model_dump(exclude={"figures": True, "small": True, "run": _NOT_IN_PRODUCT})
-    product = digest([points, shown, source_digest(*physics)])
+    product = digest([points, shown, source_digest(*_PHYSICS)])
     figures = {
         name: digest([settings.model_dump(), source_digest("figures")])
         for name, settings in sweep.settings.figures.items()
