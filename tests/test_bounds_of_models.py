@@ -6,7 +6,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy import stats
 
-from gaussian_systems import EXAMPLES, ROUNDED_TWICE
+from gaussian_systems import EXAMPLES, ROUNDED_TWICE, random_covariance, random_system
 from nessmap.model import Run, Start
 from nessmap.models.amari_field import AmariField
 from nessmap.models.excitatory_inhibitory_field import ExcitatoryInhibitoryField
@@ -16,6 +16,7 @@ from nessmap.models.sensing_network import LinearSensingNetwork
 from nessmap.observables import OBSERVABLES
 from nessmap.statistics import STATISTICS
 from nessmap.theory import bounds, gaussian
+from nessmap.theory.relaxation import relaxing_moments
 from sampling import EVERYDAY, estimates, expectations, group_means, run_of, trajectory
 
 BOUNDS = (
@@ -25,6 +26,7 @@ BOUNDS = (
     "information_flow_bound",
     "information_flow_tightness",
 )
+RATES = [f"mutual_information_rate{which}" for which in ("", "_bound", "_tightness")]
 FIELD = {"n_site": 9, "length": 6.0, "shift": 0.5, "coupling": 0.7}
 
 
@@ -191,3 +193,73 @@ def test_without_noise_in_a_direction_no_speed_is_limited():
     run = run_of(0.02, 2.0, 1024, 2, "transient")
     assert OBSERVABLES["speed_limit"].theory(model, run, {}) is None
     assert "give every direction noise" in OBSERVABLES["speed_limit"].why_undefined(model, run)
+
+
+@pytest.mark.slow
+@EXAMPLES
+@given(st.integers(2, 4), st.integers(0, 2**32 - 1))
+def test_rates_of_many_states_are_those_of_each(n_dim, seed):
+    drift, noise = random_system(seed, n_dim)
+    states = np.stack([random_covariance(seed + k, n_dim) for k in range(3)])
+    rate, bound = bounds.dissipation_bounds(drift, noise, states, [0], [1])
+    found = [bounds.mutual_information_rate(drift, noise, state, [0], [1]) for state in states]
+    np.testing.assert_allclose(rate, [one.rate for one in found], rtol=ROUNDED_TWICE, atol=1e-9)
+    np.testing.assert_allclose(bound, [one.dissipation_bound for one in found], rtol=ROUNDED_TWICE, atol=1e-9)
+    assert np.all(np.abs(rate) <= bound * (1 + ROUNDED_TWICE) + 1e-9)
+
+
+def test_a_rate_of_information_is_the_derivative_of_the_information():
+    """Central differences are off by the square of their step, and tend to the rate."""
+    model, start = LinearSensingNetwork(2, 3.0, 2.0), Start(0.5, 0.3, 0.0)
+    times, rate = relaxing(model, "mutual_information_rate", start)
+    state = model.linear_drift, model.linear_diffusion, model.initial_mean(start), 0.5 * np.eye(3)
+    errors = []
+    for step in (0.02, 0.01):
+        _, (before, after) = relaxing_moments(*state, [times[5] - step, times[5] + step])
+        known = [gaussian.mutual_information(covariance, [0], [1, 2]) for covariance in (before, after)]
+        errors.append((known[1] - known[0]) / (2 * step) - rate[5])
+    assert errors[0] / errors[1] == pytest.approx(4.0, rel=0.02)  # next: of fourth order
+
+
+def test_what_lanes_do_not_resolve_of_a_root_is_no_number_and_says_how_many_they_need():
+    model, start = LinearSensingNetwork(1, 0.5, 1.0), Start(1.0, 0.0, 0.0)
+    for name in ("mutual_information_rate_bound", "mutual_information_rate_tightness"):
+        observable, few = OBSERVABLES[name], run_of(0.05, 4.0, 128, 2, "transient", start)
+        reason = observable.why_undefined(model, few)
+        assert "set n_replica > " in reason
+        enough = few._replace(n_replica=2 * int(reason.split()[-1]))
+        assert not observable.why_undefined(model, enough)
+        known = np.isfinite(observable.expected(model, enough, {}).value)
+        assert not known[0]  # the sides are independent at the start
+        assert known.any()
+        states = np.tile(np.array([0.1, 0.1, 1.0, 0.3, 1.2]), 51)[None]
+        means = {"relaxing_moments": states, "share": np.ones(1)}
+        np.testing.assert_array_equal(np.isfinite(observable.finalize(model, enough, means)[0]), known)
+        assert np.isnan(observable.finalize(model, few, means)).all()
+        assert np.isfinite(observable.theory(model, few, {}).value[1:]).all()
+
+
+def test_sides_that_cannot_inform_each_other_have_no_rate():
+    apart = LinearLangevin(
+        drift_matrix=[[-1.0, 0.0], [0.0, -2.0]], diffusion_matrix=np.eye(2).tolist(), parts={"one": [0], "other": [1]}
+    )
+    run = run_of(0.05, 4.0, 1024, 2, "transient")
+    observable = OBSERVABLES["mutual_information_rate"]
+    assert "the sides are independent" in observable.why_undefined(apart, run)
+    assert observable.theory(apart, run, {}) is None
+
+
+@pytest.mark.slow
+def test_measured_rates_of_information_agree_with_theory_and_keep_their_bound():
+    model, start, names = LinearSensingNetwork(2, 4.0, 3.0, rate_heterogeneity=0.4), Start(0.5, 0.0, 0.0), RATES
+    run = run_of(0.05, 4.0, 1024, model.n_dim, "transient", start)
+    how = {"n_lane": 1024, "kind": "transient", "start": start, "statistics": ("relaxing_moments",)}
+    means = group_means(model, dt=0.05, duration=4.0, key=9, **how)
+    exact, found = expectations(model, 0.05, names, run), estimates(model, means, 0.05, names, run)
+    for name, (value, error) in found.items():
+        known = np.isfinite(exact[name])
+        z = (value - exact[name])[known] / error[known]
+        # 1e-4 over three observables of 51 times
+        assert np.abs(z).max() < stats.t(15).isf(0.5e-4 / 153), name
+    share, error = found["mutual_information_rate_tightness"]
+    assert np.nanmax(np.abs(share) - 5 * error) < 1

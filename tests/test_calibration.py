@@ -130,7 +130,7 @@ def sweep_of_z_scores(cells, statistics):
             statistics=statistics,
         )
         resolved = expected.get(BOUND, np.inf) * duration * cell.n_lane / 2 > RESOLVED
-        known = [name for name in expected if np.isfinite(expected[name]).all() and (resolved or name not in SQUARES)]
+        known = [name for name in expected if np.isfinite(expected[name]).any() and (resolved or name not in SQUARES)]
         for name, (value, error) in estimates(model, means, DT, known, run).items():
             with np.errstate(invalid="ignore", divide="ignore"):
                 z = (value - expected[name]) / error

@@ -23,6 +23,7 @@ from nessmap.kernels import (
     moments,
     multiplicative_field,
     neural_field,
+    path_information,
     plastic_synapse,
     quasi_potential,
     random_network,
@@ -63,6 +64,7 @@ KNOWN = {
     "plastic_synapse": Known((1,), "0c11c5bc1c96b810", "0c4bff9f9bb30e4d"),
     "two_state_synapse": Known((1,), "9845dcaab2f1e752", "22c65779cbc25803"),
     "stages": Known((1,), "c4c98a34e447a9bf", "9959dd92ec2c0047"),
+    "path_information": Known((1,), "7c125d02db3492d5", "a1b606ec612f3370"),
     "windows": Known((1,), "9516ae87abc190cb", "a8db8ec4654455f6"),
     "moments": Known((1, 1), "02835f23d4629f9e", "24dbbe2f63c13e4c"),
 }
@@ -84,6 +86,7 @@ BUMP = {
     "plastic_synapse": "KERNEL_VERSION in src/nessmap/kernels/plastic_synapse.py",
     "two_state_synapse": "KERNEL_VERSION in src/nessmap/kernels/two_state_synapse.py",
     "stages": "KERNEL_VERSION in src/nessmap/kernels/stages.py",
+    "path_information": "version of PathInformation in src/nessmap/statistics/neurons.py",
     "windows": "version of PathEntropyWindows in src/nessmap/statistics/windows.py",
     "moments": "version of Covariance and LaggedCovariance in src/nessmap/statistics/moments.py",
 }
@@ -94,6 +97,8 @@ def versions(name: str) -> tuple[int, ...]:
         return STATISTICS["covariance"].version, STATISTICS["lagged_covariance"].version
     if name == "windows":
         return (STATISTICS["path_entropy_windows"].version,)
+    if name == "path_information":
+        return (STATISTICS["path_information"].version,)
     return (identity.version_in(name, BUMP[name].split()[0]),)
 
 
@@ -164,6 +169,14 @@ def run_of_neurons(key):
     return np.concatenate([x.ravel(), out.ravel()])
 
 
+def information_along(x):
+    """Of five steps seen through two curves by a filter of nine nodes, and where it ends."""
+    tuned, band = np.cos(np.arange(18.0)).reshape(2, 9) / 4, np.linspace(0.1, 0.4, 45).reshape(9, 5)
+    out, weights = np.empty((5, 32)), np.full((9, 32), 1 / 9)
+    path_information.information_of_steps(out, x[1:, :2], x[1:, 2] / 9, tuned, tuned[0] ** 2, band, weights)
+    return np.concatenate([out, weights])
+
+
 def run_of_a_network(x, key):
     """Paths of five neurons and deviations from them, and what is summed on the way."""
     tiles = matrix_product.packed(np.cos(np.arange(25.0)).reshape(5, 5))
@@ -231,6 +244,9 @@ def run_digest(name: str) -> str:
     elif name == "squared_drift":
         x[1:] = np.cos(np.arange(5 * 5 * 32)).reshape(5, 5, 32)
         result = entropy_less_squared_drift(x)
+    elif name == "path_information":
+        x[1:] = np.cos(np.arange(5 * 5 * 32)).reshape(5, 5, 32)
+        result = information_along(x)
     elif name == "stages":
         result, weights, row = np.zeros((4, 32)), np.cos(np.arange(40.0)).reshape(10, 4), np.r_[0:8, 0:4]
         stage, pointer, column = np.array([0, 2, 3]), np.array([0, 3, 5, 10]), np.r_[0, 2, 4, 1, 3, 0, 3, 5:8]

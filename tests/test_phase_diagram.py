@@ -5,7 +5,7 @@ import pytest
 import xarray as xr
 
 from nessmap.evaluate import evaluate_points, evaluate_theory
-from nessmap.model import Run
+from nessmap.model import Run, Stability
 from nessmap.observables import OBSERVABLES
 from nessmap.phase_diagram import FLAGS, line_values
 from nessmap.simulate import Status
@@ -60,6 +60,15 @@ def test_flags_are_distinct_and_a_vanishing_transfer_entropy_is_at_a_boundary():
     row = evaluate_theory("excitatory_inhibitory_field", RUN, [point], ["transfer_entropy_rate_back"])[0]
     assert row[1] == 0.0
     assert not OBSERVABLES["transfer_entropy_rate_back"].signed
+
+
+@pytest.mark.parametrize("sign", [-1, 0, 1])
+def test_a_critical_point_is_unstable_whatever_the_rounding_of_its_rate(sign):
+    from nessmap.models import MODELS
+
+    model = MODELS["excitatory_inhibitory_field"]()
+    assert not model.is_stationary(Stability(sign * 1e-16, "Hopf", 0.0))
+    assert model.is_stationary(Stability(-1e-9, "Hopf", 0.0))
 
 
 def test_before_any_run_there_is_theory_and_no_number(say, there, tmp_path):

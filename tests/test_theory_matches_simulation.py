@@ -11,7 +11,16 @@ from nessmap.observables import OBSERVABLES
 from sampling import EVERYDAY, estimates, expectations, group_means, observed, run_of
 
 DT = 0.05
-NEURONS = ("neuron_heat", "activity_moments", "activity_histogram")
+UNSCORED_IN_PLACES = ("sensory_capacity", "mutual_information_rate")  # where they have no normal error
+BOUNDED = "transfer_entropy_rate_path"  # by that of Gaussian signals, which it is where tuning is linear
+NEURONS = (
+    "neuron_heat",
+    "activity_moments",
+    "activity_histogram",
+    "score_moments",
+    "path_information",
+    "innovation_products",
+)
 # kind of run: what is run and measured; a relaxation is short, so that many lanes are cheap
 RUNS = {
     "stationary": {"duration": 200.0, "statistics": (*EVERYDAY, "periodogram", "velocity_current", *NEURONS)},
@@ -99,6 +108,7 @@ CASES = {
     "nonlinear_sensing_network": [
         {"tuning": "threshold", "threshold": 0.3, "signal_to_noise": 3.0, "rate_ratio": 2.0, "n_neuron": 2},
         {"tuning": "tanh", "slope": 2.0, "signal_to_noise": 2.0, "rate_ratio": 3.0},
+        {"tuning": "linear", "signal_to_noise": 4.0, "n_neuron": 2},
     ],
     "learning_chain": [
         {"n_synapse": 2, "sides_are": "inputs and synapses"},
@@ -152,14 +162,20 @@ def test_simulation_agrees_with_theory(measured, model, observable):
     for i, _ in enumerate(CASES[model]):
         estimate, expected = measured[model, i]
         value, error = estimate[observable]
-        if not np.isfinite(expected.get(observable, np.nan)).all():
+        if not np.isfinite(expected.get(observable, np.nan)).any():
             # of a side where noise is common, of a velocity where there is none, or infinite: no number, not a wrong one
-            assert np.isnan(value).all()
+            assert np.isnan(value).all() or observable in UNSCORED_IN_PLACES
             continue
-        difference = np.ravel(value - expected[observable])
+        known = np.broadcast_to(
+            np.isfinite(expected[observable]), np.shape(value)
+        )  # some times of a relaxation may not be
+        value, error = value[known], error[known]
+        difference = np.ravel(value - np.broadcast_to(expected[observable], known.shape)[known])
         exact = np.ravel(error) == 0  # zero by a theorem, such as what a mode without phase produces
         assert not difference[exact].any()
         z = difference[~exact] / np.ravel(error)[~exact]
+        if observable == BOUNDED and CASES[model][i]["tuning"] != "linear":
+            z = np.maximum(z, 0.0)
         # 1e-4 for the largest of len(z) t-distributed scores
         assert np.abs(z).max(initial=0.0) < stats.t(15).isf(0.5e-4 / max(len(z), 1)), (CASES[model][i], value, error)
 
@@ -170,7 +186,7 @@ def test_every_observable_is_compared_somewhere(measured):
         name
         for estimate, expected in measured.values()
         for name, exact in expected.items()
-        if np.isfinite(exact).all() and np.any(estimate[name].standard_error > 0)
+        if np.isfinite(exact).any() and np.any(estimate[name].standard_error > 0)
     }
     exact = {
         name for name, observable in OBSERVABLES.items() if any(map(observable.defined_for, map(MODELS.get, CASES)))

@@ -20,6 +20,7 @@ Array = NDArray[np.floating[Any]]
 Matrix = tuple[tuple[float, ...], ...]
 N_TIME = 51  # times that a relaxation keeps, start and end among them, whatever its length
 SIGNIFICANT_DIGITS = 12  # floats are rounded once, so that grids of different length share points
+ROUNDED_RATE = 1e-12  # [1/time]; the leading rate of a critical point is zero up to the rounding of eigenvalues
 
 
 class ParameterError(ValueError):
@@ -372,7 +373,7 @@ class Model(ABC):
 
     def is_stationary(self, stability: Stability) -> bool:
         """Whether there is a stationary state."""
-        return stability.leading_rate < 0 or (self.confined and not math.isnan(stability.leading_rate))
+        return stability.leading_rate < -ROUNDED_RATE or (self.confined and not math.isnan(stability.leading_rate))
 
     @abstractmethod
     def theory(self, wanted: Collection[str] | None = None) -> dict[str, Prediction]:

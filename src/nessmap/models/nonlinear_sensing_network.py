@@ -18,6 +18,8 @@ from nessmap.model import Array, Prediction, Stability, Stepper, parameter
 from nessmap.models.linear import noise_factor
 from nessmap.models.sensing import SensingModel
 from nessmap.theory import transfer_functions
+from nessmap.theory.binned_information import GridLimit, grid_limit
+from nessmap.theory.conditional_response import conditional_response, tuning_products
 from nessmap.theory.fokker_planck import Box
 from nessmap.theory.nonlinear_sensing import (
     NetworkResponse,
@@ -26,15 +28,20 @@ from nessmap.theory.nonlinear_sensing import (
     power_law_spectrum,
     tuning_spectrum,
 )
+from nessmap.theory.path_information import gaussian_channel_rate, velocity_filter
 from nessmap.theory.sensing_grid import SensingNeuron, information_box
 from nessmap.theory.sensing_steps import Step, stepped_response
 from nessmap.theory.transfer_source import functions_source
+from nessmap.theory.velocity_score import exact_moments, score_flow
 
 # names of their own; any other text is a transfer function: a name, a formula or a reference
 _NAMED = {"linear": "identity", "threshold": "threshold_linear"}
 _POWERS = ("power", "quadratic")
 _IN_KERNEL = -1  # kernels/sensing.py: POWER
 _N_TERM, _N_TERM_OF_POWER = 2000, 4000
+_N_PRODUCT = (
+    96  # polynomials of the velocity in moments given it: with 160 they differ by 2e-4 at a kink, 1e-6 elsewhere
+)
 _REACH = 8.0  # standard deviations of the activity, where no grid says how far it goes
 
 
@@ -195,6 +202,65 @@ class NonlinearSensingNetwork(SensingModel):
     def heat_rate_at(self, dt: float) -> float:
         return float(self.response_at(dt).entropy_flow.sum())
 
+    learning_needs: ClassVar[tuple[str, ...]] = ("score_moments",)
+    efficiency_needs: ClassVar[tuple[str, ...]] = ("score_moments", "neuron_heat")
+
+    def learning_of(self, means: Mapping[str, Array], dt: float) -> Array:
+        """What scores linear in the activity show of it: never more than the flow itself."""
+        return score_flow(means["score_moments"], self.n_neuron, self.signal_rate)
+
+    def learning_at(self, dt: float) -> float:
+        """Of exact moments of the steps; dt = 0: of continuous time."""
+        if not self.signal_to_noise:
+            return 0.0
+        products = _products(self._text, self._shape.tobytes())
+        given = conditional_response(self.network, products if len(products) > 1 else products[0], dt)
+        return float(score_flow(exact_moments(given), self.n_neuron, self.signal_rate))
+
+    def efficiency_of(self, means: Mapping[str, Array], dt: float) -> Array:
+        return np.asarray(self.learning_of(means, dt) * dt / self.heat_of_a_step(means))
+
+    def efficiency_at(self, dt: float) -> float:
+        return self.learning_at(dt) / self.heat_rate_at(dt)
+
+    def information_of_steps(self, x: Array, dt: float) -> Array:
+        """ln p(r'|r, v, v') - ln p(r'|past of r) (n_step, n_lane) of the steps of x, the past being that of x [nat]."""
+        from nessmap.kernels.path_information import information_of_steps
+
+        step = Step(self.network, dt)
+        drive = self._per_curve(step.drive * self._strength)
+        seen = np.linalg.solve(step.noise, drive)
+        precision = drive.T @ seen
+        known = velocity_filter(self.curves, self.signal_rate, dt, precision)
+        v, r = x[:, 0], x[:, 1:]
+        tuned = np.moveaxis(self.curves(v.ravel()).reshape(-1, *v.shape), 0, 1)
+        between = (tuned[1:] + tuned[:-1]) / 2
+        pull = seen.T @ (r[1:] - step.propagator @ r[:-1])
+        truth = ((pull - precision @ between / 2) * between).sum(axis=1)
+        out: Array = np.empty_like(truth)
+        weights = np.repeat(known.prior[:, None], x.shape[2], axis=1)
+        information_of_steps(out, pull, truth, known.tuned, known.cost, known.band, weights)
+        return out
+
+    @property
+    def tunes_linearly(self) -> bool:
+        """Whether f is a straight line, so that paths are Gaussian."""
+        return self._text == "identity"
+
+    def transfer_entropy_rate_at(self, dt: float) -> float:
+        """Of Gaussian signals with the spectra of f(v), from velocity to neurons; dt = 0: in continuous time [nat/time]."""
+        return gaussian_channel_rate(self.network, self.spectrum, dt)
+
+    @cached_property
+    def grid_limit(self) -> GridLimit | None:
+        """Information and flow of the mean activity; None where neurons differ."""
+        return None if self.pooled is None else grid_limit(self.pooled, self.box)
+
+    @property
+    def heat_rate(self) -> float:
+        """Of the neurons, in continuous time [k_B/time]."""
+        return float(self.response.entropy_flow.sum())
+
     @property
     def pooled(self) -> SensingNeuron | None:
         """The neuron that the mean activity is; None unless all neurons are alike and uncoupled."""
@@ -220,7 +286,7 @@ class NonlinearSensingNetwork(SensingModel):
             return mean_moments(self.response)
 
         return {
-            "neuron_heat_rate": lambda: float(self.response.entropy_flow.sum()),
+            "neuron_heat_rate": lambda: self.heat_rate,
             "mean_activity": lambda: moments()[0],
             "activity_variance": lambda: moments()[1],
             "linear_readout_error": lambda: linear_readout_error(self.response),
@@ -269,3 +335,10 @@ def _spectrum(text: str, content: bytes, n_neuron: int) -> TuningSpectrum:
         return values[0] if one else values
 
     return tuning_spectrum(curves, 1.0, _N_TERM, kinks)
+
+
+@lru_cache(maxsize=64)
+def _products(text: str, content: bytes) -> Array:
+    shape = np.frombuffer(content).reshape(3, -1)
+    kinks = sorted({0.0, *shape[1].tolist()})
+    return tuning_products(lambda v: _curves(v, text, shape), 1.0, _N_PRODUCT, kinks)

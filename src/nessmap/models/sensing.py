@@ -124,6 +124,26 @@ class SensingModel(Model):
     def heat_rate_at(self, dt: float) -> float:
         """Its exact mean per unit time at step dt [k_B/time]."""
 
+    # and what they learn
+    learning_needs: ClassVar[tuple[str, ...]]
+    efficiency_needs: ClassVar[tuple[str, ...]]
+
+    @abstractmethod
+    def learning_of(self, means: Mapping[str, Array], dt: float) -> Array:
+        """Information flow of the neurons (...) [nat/time]."""
+
+    @abstractmethod
+    def learning_at(self, dt: float) -> float:
+        """Its exact mean at step dt [nat/time]."""
+
+    @abstractmethod
+    def efficiency_of(self, means: Mapping[str, Array], dt: float) -> Array:
+        """Learning over heat (...) [1]."""
+
+    @abstractmethod
+    def efficiency_at(self, dt: float) -> float:
+        """The same of exact means at step dt [1]."""
+
     @cached_property
     def linear_drift(self) -> Array:
         """A (n_dim, n_dim), stable or not; with a tuning curve, f(v) in the place of v [1/time]."""

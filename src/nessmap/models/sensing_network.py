@@ -12,6 +12,7 @@ import numpy as np
 from nessmap.model import Array, Prediction
 from nessmap.models.linear import LinearModel
 from nessmap.models.sensing import SensingModel
+from nessmap.theory import blocks
 from nessmap.theory.second_law import mean_square_current
 from nessmap.theory.sensing import Sensing, decoding_error_at_heat, sensing
 
@@ -33,6 +34,27 @@ class LinearSensingNetwork(SensingModel, LinearModel):
 
     def heat_rate_at(self, dt: float) -> float:
         return self.path_entropy_production_rate(dt)
+
+    learning_needs: ClassVar[tuple[str, ...]] = ("covariance", "lagged_covariance")
+    efficiency_needs: ClassVar[tuple[str, ...]] = learning_needs
+
+    def learning_of(self, means: Mapping[str, Array], dt: float) -> Array:
+        particle, neurons = self.sides
+        fit = self.fit(means, dt)  # a stack of blocks, of which there is one
+        return np.asarray(blocks.information_flow(fit.drift, fit.covariance, neurons, particle)[..., 0])
+
+    def learning_at(self, dt: float) -> float:
+        return float(self.sensing.information_flow)  # the fit has no bias in dt
+
+    def efficiency_of(self, means: Mapping[str, Array], dt: float) -> Array:
+        particle, neurons = self.sides
+        fit = self.fit(means, dt)
+        learned = blocks.information_flow(fit.drift, fit.covariance, neurons, particle)
+        produced = blocks.local_entropy_production(fit.drift, fit.covariance, fit.diffusion, neurons)
+        return np.asarray((learned / (produced + learned))[..., 0])
+
+    def efficiency_at(self, dt: float) -> float:
+        return float(self.sensing.efficiency)
 
     @cached_property
     def sensing(self) -> Sensing:

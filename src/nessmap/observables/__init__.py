@@ -11,7 +11,13 @@ from nessmap.observables.bounds import (
     ShortTimeTightness,
     UncertaintyTightness,
 )
-from nessmap.observables.bounds_in_time import AccumulatedEntropyProduction, SpeedLimit
+from nessmap.observables.bounds_in_time import (
+    AccumulatedEntropyProduction,
+    MutualInformationRate,
+    MutualInformationRateBound,
+    MutualInformationRateTightness,
+    SpeedLimit,
+)
 from nessmap.observables.bump import BumpPresence, RelativeBumpAmplitude
 from nessmap.observables.coloured import (
     JointEntropyProductionRate,
@@ -100,6 +106,8 @@ from nessmap.observables.neurons import (
     BinnedMutualInformation,
     LinearReadoutError,
     MeanActivity,
+    PathTransferEntropyRate,
+    PathTransferEntropyRateBack,
 )
 from nessmap.observables.observable import Observable
 from nessmap.observables.quasi_potential import (
@@ -186,6 +194,8 @@ OBSERVABLES: dict[str, Observable[Any]] = {
     "activity_variance": ActivityVariance(),
     "linear_readout_error": LinearReadoutError(),
     "mutual_information_binned": BinnedMutualInformation(),
+    "transfer_entropy_rate_path": PathTransferEntropyRate(),
+    "transfer_entropy_rate_path_back": PathTransferEntropyRateBack(),
     "self_overlap": SelfOverlap(),
     "temperature_exponent": TemperatureExponent(),
     "replica_overlap": ReplicaOverlap(),
@@ -210,6 +220,9 @@ OBSERVABLES: dict[str, Observable[Any]] = {
     "divergence_from_stationarity": Divergence(),
     "accumulated_entropy_production": AccumulatedEntropyProduction(),
     "speed_limit": SpeedLimit(),
+    "mutual_information_rate": MutualInformationRate(),
+    "mutual_information_rate_bound": MutualInformationRateBound(),
+    "mutual_information_rate_tightness": MutualInformationRateTightness(),
     "work_rate": WorkRate(),
     "heat_rate": HeatRate(),
     "particle_entropy_production_rate": ParticleEntropyProductionRate(),

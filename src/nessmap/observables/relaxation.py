@@ -10,11 +10,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
+import numpy as np
+
 from nessmap.model import Array, Model, Prediction, Run
 from nessmap.models.linear import LinearModel
 from nessmap.observables.observable import Observable
 from nessmap.statistics.relaxation import RelaxingMoments
 
+RESOLVED = 10.0  # lanes times nats from the stationary state: nearer to it, what vanishes there is the square of noise
 TIME = {"units": "time", "long_name": "time", "symbol": "t"}
 
 
@@ -108,7 +111,11 @@ class Housekeeping(_OfTheBalance):
 
 
 class Excess(_OfTheBalance):
-    """What relaxation costs, minus the time derivative of the divergence from stationarity, >= 0."""
+    """What relaxation costs, minus the time derivative of the divergence from stationarity, >= 0.
+
+    Next to the stationary state, where it has no gradient, its error is too large by up to the root of two, and there is no
+    z-score.
+    """
 
     name: ClassVar[str] = "excess_entropy_production_rate"
     long_name: ClassVar[str] = "excess part"
@@ -116,8 +123,13 @@ class Excess(_OfTheBalance):
     source: ClassVar[str] = "docs/theory.md (21); Esposito & Van den Broeck, PRL 104, 090601 (2010)"
     term: ClassVar[str] = "excess"
 
+    def expected(self, model: LinearModel, run: Run, predictions: Mapping[str, Prediction]) -> Prediction | None:
+        balance = model.relaxing_balance(run)
+        apart = balance.divergence * run.n_replica > RESOLVED
+        return Prediction(np.where(apart, getattr(balance, self.term), np.nan), "exact", self.source)
 
-class Divergence(_OfTheBalance):
+
+class Divergence(Excess):
     """Kullback-Leibler divergence of the state from the stationary one; the excess part is its rate of loss."""
 
     name: ClassVar[str] = "divergence_from_stationarity"

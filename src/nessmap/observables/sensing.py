@@ -16,6 +16,7 @@ import numpy as np
 
 from nessmap.model import Array, Model, Prediction, Run
 from nessmap.models.moments import Fit
+from nessmap.models.nonlinear_sensing_network import NonlinearSensingNetwork
 from nessmap.models.sensing import SensingModel
 from nessmap.models.sensing_network import LinearSensingNetwork
 from nessmap.observables.observable import Observable
@@ -23,6 +24,8 @@ from nessmap.theory import blocks
 
 _SOURCE = 'docs/theory.md, "Neurons that sense a velocity"'
 _FITTED = f"fit of drift and diffusion; {_SOURCE}"
+_MOMENTS = "exact moments of the steps; docs/theory.md"
+RESOLVED = 50  # square of a signal over its error: seven errors
 
 
 class NeuronHeatRate(Observable[SensingModel]):
@@ -65,67 +68,138 @@ class _OfTheFit(Observable[LinearSensingNetwork]):
         """The observable, (..., 1)."""
 
 
-class LearningRate(_OfTheFit):
-    """Information flow of the neurons: how fast their own moves raise what they know; in the long run the velocity's loss."""
+class LearningRate(Observable[SensingModel]):
+    """Information flow of the neurons: how fast their own moves raise what they know; in the long run the velocity's loss.
+
+    With tuning curves it is measured as far as scores of the velocity that are linear in the activity, and piecewise linear in
+    the velocity, show it: a lower bound of the flow, which it attains where the activity is Gaussian given the velocity.
+    """
 
     name: ClassVar[str] = "learning_rate"
+    model_class: ClassVar[type] = SensingModel
     long_name: ClassVar[str] = "information flow of the neurons"
     symbol: ClassVar[str] = r"\dot I_r"
     units: ClassVar[str] = "nat / time"
+    source: ClassVar[str] = f'{_FITTED}; with tuning curves a lower bound, "Learning with any tuning"'
 
-    def of_fit(self, fit: Fit, particle: list[int], neurons: list[int]) -> Array:
-        return blocks.information_flow(fit.drift, fit.covariance, neurons, particle)
+    def needs_for(self, model: type[Model]) -> tuple[str, ...]:
+        return model.learning_needs if issubclass(model, SensingModel) else ()
+
+    def finalize(self, model: SensingModel, run: Run, means: Mapping[str, Array]) -> Array:
+        return model.learning_of(means, run.dt)
+
+    def theory(self, model: SensingModel, run: Run, predictions: Mapping[str, Prediction]) -> Prediction | None:
+        if isinstance(model, NonlinearSensingNetwork):
+            return Prediction(*_learned(model))
+        return predictions.get(self.name)
+
+    def expected(self, model: SensingModel, run: Run, predictions: Mapping[str, Prediction]) -> Prediction | None:
+        return _if_resolved(model, run, Prediction(model.learning_at(run.dt), "exact", _MOMENTS))
 
 
-class SecondLawResidual(Observable[LinearSensingNetwork]):
-    """Heat less learning, Phi_r - I_r >= 0: heat from sums along the path, learning from the fit, so that it may fail."""
+def _if_resolved(model: SensingModel, run: Run, prediction: Prediction) -> Prediction | None:
+    """None where the run cannot tell the learning from none: a sum of squares, which is no normal estimate there."""
+    if isinstance(model, LinearSensingNetwork):
+        return prediction  # a fit, whose errors vanish with what is fitted
+    learned = model.learning_at(run.dt) * run.n_step * run.dt * run.n_replica
+    return prediction if not run.n_step or learned > RESOLVED else None
+
+
+class SecondLawResidual(LearningRate):
+    """Heat less learning, Phi_r - I_r >= 0: heat from sums along the path, learning from moments, so that it may fail.
+
+    With tuning curves it is too large by what the learning is too small.
+    """
 
     name: ClassVar[str] = "second_law_residual"
-    model_class: ClassVar[type] = LinearSensingNetwork
     long_name: ClassVar[str] = "heat less learning, >= 0 by the second law"
     symbol: ClassVar[str] = r"\Phi_r - \dot I_r"
     units: ClassVar[str] = "k_B / time"
     source: ClassVar[str] = f"{_SOURCE}; Horowitz & Esposito, Phys. Rev. X 4, 031015 (2014)"
-    needs: ClassVar[tuple[str, ...]] = ("covariance", "lagged_covariance")
     signed: ClassVar[bool] = True  # it is what is checked
 
-    def finalize(self, model: LinearSensingNetwork, run: Run, means: Mapping[str, Array]) -> Array:
+    def needs_for(self, model: type[Model]) -> tuple[str, ...]:
+        if not issubclass(model, SensingModel):
+            return ()
+        return *model.learning_needs, *(name for name in model.heat_needs if name not in model.learning_needs)
+
+    def finalize(self, model: SensingModel, run: Run, means: Mapping[str, Array]) -> Array:
         return NeuronHeatRate().finalize(model, run, means) - LearningRate().finalize(model, run, means)
 
-    def expected(
-        self, model: LinearSensingNetwork, run: Run, predictions: Mapping[str, Prediction]
-    ) -> Prediction | None:
-        value = model.heat_rate_at(run.dt) - model.sensing.information_flow
+    def theory(self, model: SensingModel, run: Run, predictions: Mapping[str, Prediction]) -> Prediction | None:
+        if isinstance(model, NonlinearSensingNetwork):
+            learned, *known = _learned(model)
+            return Prediction(model.heat_rate - learned, *known)
+        return predictions.get(self.name)
+
+    def expected(self, model: SensingModel, run: Run, predictions: Mapping[str, Prediction]) -> Prediction | None:
+        value = model.heat_rate_at(run.dt) - model.learning_at(run.dt)
         return Prediction(value, "exact", "mean of the path sum at this dt less the flow; docs/theory.md")
 
 
-class _OfLearning(_OfTheFit):
-    """A share that the learning has of something that vanishes with it."""
-
-    def why_undefined(self, model: LinearSensingNetwork, run: Run) -> str:
-        return "" if model.signal_to_noise else "neurons without a signal learn nothing; set signal_to_noise > 0"
-
-
-class SensingEfficiency(_OfLearning):
-    """Learning over heat, I_r / Phi_r <= 1."""
+class SensingEfficiency(LearningRate):
+    """Learning over heat, I_r / Phi_r <= 1; with tuning curves too small as the learning is."""
 
     name: ClassVar[str] = "sensing_efficiency"
     long_name: ClassVar[str] = "efficiency: learning over heat"
     symbol: ClassVar[str] = r"\eta"
+    units: ClassVar[str] = "1"
 
-    def of_fit(self, fit: Fit, particle: list[int], neurons: list[int]) -> Array:
-        learned = blocks.information_flow(fit.drift, fit.covariance, neurons, particle)
-        produced = blocks.local_entropy_production(fit.drift, fit.covariance, fit.diffusion, neurons)
-        return np.asarray(learned / (produced + learned))
+    def needs_for(self, model: type[Model]) -> tuple[str, ...]:
+        return model.efficiency_needs if issubclass(model, SensingModel) else ()
+
+    def why_undefined(self, model: SensingModel, run: Run) -> str:
+        return _why_no_share(model)
+
+    def finalize(self, model: SensingModel, run: Run, means: Mapping[str, Array]) -> Array:
+        if self.why_undefined(model, run):
+            return np.full(means[model.efficiency_needs[0]].shape[:-1], np.nan)
+        return model.efficiency_of(means, run.dt)
+
+    def theory(self, model: SensingModel, run: Run, predictions: Mapping[str, Prediction]) -> Prediction | None:
+        if not isinstance(model, NonlinearSensingNetwork) or self.why_undefined(model, run):
+            return predictions.get(self.name)
+        learned, *known = _learned(model)
+        return Prediction(learned / model.heat_rate, *known)
+
+    def expected(self, model: SensingModel, run: Run, predictions: Mapping[str, Prediction]) -> Prediction | None:
+        if self.why_undefined(model, run):
+            return None
+        return _if_resolved(model, run, Prediction(model.efficiency_at(run.dt), "exact", _MOMENTS))
 
 
-class SensoryCapacity(_OfLearning):
-    """Learning over what the neurons' whole past is sent, I_r / T_v->r <= 1; Hartich, Barato & Seifert (2016)."""
+def _learned(model: NonlinearSensingNetwork) -> tuple[float, str, str]:
+    """The flow, its kind and its source: of a grid, or where neurons differ what linear scores show of it."""
+    if model.grid_limit is None:
+        return model.learning_at(0.0), "lower_bound", "scores linear in the activity; docs/theory.md"
+    return model.grid_limit.information_flow, "approximate", "grid; docs/theory.md"
+
+
+def _why_no_share(model: SensingModel) -> str:
+    return "" if model.signal_to_noise else "neurons without a signal learn nothing; set signal_to_noise > 0"
+
+
+class SensoryCapacity(_OfTheFit):
+    """Learning over what the neurons' whole past is sent, I_r / T_v->r <= 1; Hartich, Barato & Seifert (2016).
+
+    Where a run does not tell it from 1 there is no z-score: the estimate is 1 less the square of noise.
+    """
 
     name: ClassVar[str] = "sensory_capacity"
     long_name: ClassVar[str] = "sensory capacity: learning over transfer entropy"
     symbol: ClassVar[str] = r"\dot I_r / T_{v\to r}"
     source: ClassVar[str] = f"{_FITTED}; Hartich, Barato & Seifert, Phys. Rev. E 93, 022116 (2016)"
+
+    def why_undefined(self, model: LinearSensingNetwork, run: Run) -> str:
+        return _why_no_share(model)
+
+    def expected(
+        self, model: LinearSensingNetwork, run: Run, predictions: Mapping[str, Prediction]
+    ) -> Prediction | None:
+        # at 1 it has no gradient: neurons that are the filter itself are the best there can be
+        lost = model.sensing.transfer_entropy_rate - model.sensing.information_flow
+        sampled = run.n_step * run.dt * run.n_replica
+        return None if sampled and lost * sampled < RESOLVED else self.theory(model, run, predictions)
 
     def of_fit(self, fit: Fit, particle: list[int], neurons: list[int]) -> Array:
         sent = blocks.transfer_entropy_rate(fit.drift, fit.diffusion, particle, neurons)

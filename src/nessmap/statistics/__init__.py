@@ -14,7 +14,14 @@ from nessmap.statistics.network import (
     NetworkSums,
     TangentGrowth,
 )
-from nessmap.statistics.neurons import ActivityHistogram, ActivityMoments, NeuronHeat
+from nessmap.statistics.neurons import (
+    ActivityHistogram,
+    ActivityMoments,
+    InnovationProducts,
+    NeuronHeat,
+    PathInformation,
+    ScoreMoments,
+)
 from nessmap.statistics.particle import EntropyExponential, ParticlePath, ParticleRates, WorkExponential
 from nessmap.statistics.passages import Passages
 from nessmap.statistics.path_entropy import PathEntropy, SiteMoments, TwinEntropy
@@ -36,6 +43,9 @@ STATISTICS: dict[str, Statistic[Any]] = {
     "neuron_heat": NeuronHeat(),
     "activity_moments": ActivityMoments(),
     "activity_histogram": ActivityHistogram(),
+    "score_moments": ScoreMoments(),
+    "path_information": PathInformation(),
+    "innovation_products": InnovationProducts(),
     "periodogram": Periodogram(),
     "relaxing_moments": RelaxingMoments(),
     "sampled_moments": SampledMoments(),

@@ -5,12 +5,14 @@ docs/theory.md, "Nonlinear tuning".
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from nessmap.theory.fokker_planck import Box, PlanarSystem, stationary_state
 from nessmap.theory.gaussian_stationary import Matrix
 from nessmap.theory.nonlinear_sensing import Array
-from nessmap.theory.sensing_grid import SensingNeuron
+from nessmap.theory.sensing_grid import SensingNeuron, grid_information
 
 _COARSE, _FINE = 64, 96  # cells along each axis, of two grids between which a limit is taken
 
@@ -41,19 +43,33 @@ def _limit(coarse: float, fine: float, ratio: float) -> float:
     return fine + (fine - coarse) / (ratio**2 - 1.0)
 
 
-def grid_mutual_information(neuron: SensingNeuron, box: Box) -> float:
-    """I(v; r) of a neuron, from two Fokker-Planck grids and the second order of their error  [nat].
+class GridLimit(NamedTuple):
+    """Of a neuron, as its grids become fine."""
 
-    Off by 2e-3 of itself where f saturates or grows linearly, by up to 1e-2 at kinks and for v^2, more for |v|^2.5, whose
-    density has a tail too long for a grid. `nonlinear_information` has more digits, and takes longer.  docs/theory.md (178)
+    mutual_information: float
+    """[nat]"""
+    information_flow: float
+    """Of the neuron [nat/time]."""
+
+
+def grid_limit(neuron: SensingNeuron, box: Box) -> GridLimit:
+    """Information and flow of a neuron, from two Fokker-Planck grids and the second order of their error.
+
+    Off by 2e-3 of themselves where f saturates or grows linearly, by up to 1e-2 at kinks and for v^2, the flow of v^2 by 3e-2
+    at a signal to noise of 4; by more for |v|^2.5, whose density has a tail too long for a grid. `nonlinear_information` has
+    more digits, and takes longer.  docs/theory.md (178)
 
     >>> from nessmap.theory.sensing_grid import information_box
     >>> neuron = SensingNeuron(lambda v: v, 1.0, 1.0, 1.0, 1.0)
-    >>> round(grid_mutual_information(neuron, information_box(neuron)), 3)  # exactly ln(6/5)/2 = 0.0912
-    0.091
+    >>> [round(part, 3) for part in grid_limit(neuron, information_box(neuron))]  # exactly ln(6/5)/2 = 0.0912, 0.2
+    [0.091, 0.2]
     """
-    coarse, fine = (float(histogram_information(_probability(neuron, box, n))) for n in (_COARSE, _FINE))
-    return _limit(coarse, fine, _FINE / _COARSE)
+    coarse, fine = (grid_information(neuron, box, n) for n in (_COARSE, _FINE))
+    ratio = _FINE / _COARSE
+    return GridLimit(
+        _limit(coarse.mutual_information, fine.mutual_information, ratio),
+        _limit(coarse.information_flow, fine.information_flow, ratio),
+    )
 
 
 def binned_mutual_information(neuron: SensingNeuron, box: Box, n_bin: int) -> float:

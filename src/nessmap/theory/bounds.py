@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike
 from nessmap.theory import gaussian
 from nessmap.theory.gaussian_information import Coordinates
 from nessmap.theory.gaussian_stationary import Matrix, cholesky_factor, square_matrix, stable_system, symmetric_matrix
+from nessmap.theory.second_law import Array, mean_square_current
 
 
 def _root(covariance: Matrix) -> Matrix:
@@ -161,6 +162,41 @@ def mutual_information_rate(
     return InformationRate(
         0.5 * float(np.sum(kernel * speed)), math.sqrt(fisher * variance), math.sqrt(production * roughness)
     )
+
+
+def dissipation_bounds(
+    drift_matrix: Array, diffusion: Array, covariances: Array, a: Coordinates, b: Coordinates
+) -> tuple[Array, Array]:
+    """Rate of the mutual information in many states at once, and the most that dissipation permits, (...)  [nats/time].
+
+    dI/dt = tr(K S')/2,  bound = sqrt(Pi tr(K D K S)), Pi of the spread alone: a mean that moves tells nothing
+    docs/theory.md (193), (194)
+
+    Parameters
+    ----------
+    diffusion : (n, n) array, positive definite [x^2/time].
+    covariances : (..., n, n) array [x^2]; NaN for those that are not positive definite.
+    a, b : coordinates, disjoint; others are hidden.
+
+    >>> drift, state = np.array([[-1.0, 0.0], [1.0, -1.0]]), np.array([[1.0, 0.2], [0.2, 1.0]])
+    >>> rate, bound = dissipation_bounds(drift, np.eye(2), state, [0], [1])
+    >>> round(float(rate), 6), round(float(bound), 6)
+    (0.116667, 0.23863)
+    """
+    order = np.arange(len(drift_matrix))
+    first, second = order[a], order[b]
+    positive = np.linalg.eigvalsh(covariances)[..., 0] > 0.0
+    states = np.where(positive[..., None, None], covariances, np.eye(len(order)))
+    kernel = np.zeros_like(states)
+    for part, sign in ((first, 1.0), (second, 1.0), (np.concatenate([first, second]), -1.0)):
+        rows, columns = np.ix_(part, part)
+        kernel[..., rows, columns] += sign * np.linalg.inv(states[..., rows, columns])
+    flux = drift_matrix @ states
+    rate = 0.5 * np.sum(kernel * (flux + flux.mT + 2.0 * diffusion), axis=(-2, -1))
+    roughness = np.sum((kernel @ diffusion @ kernel) * states, axis=(-2, -1))
+    production = mean_square_current(drift_matrix, diffusion, states)
+    bound = np.sqrt(np.maximum(production * roughness, 0.0))
+    return np.where(positive, rate, np.nan), np.where(positive, bound, np.nan)
 
 
 def information_flow_bound(
