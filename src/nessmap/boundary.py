@@ -28,8 +28,8 @@ def crossing(first: float, last: float, level: float, errors: tuple[float, float
 
     dt = sqrt((1 - t)^2 da^2 + t^2 db^2) / |b - a| for independent estimates a and b at the ends.
 
-    >>> crossing(-1.0, 3.0, 0.0, (0.4, 0.0))
-    (0.25, 0.075)
+    >>> crossing(-1.0, 3.0, 0.0, (0.5, 0.0))
+    (0.25, 0.09375)
     """
     below, above = sorted((first - level, last - level))
     if not below < 0 <= above:
