@@ -149,7 +149,7 @@ SWEEPS = {
     "heterogeneous field": (HeterogeneousField, heterogeneous_fields, EVERYDAY),
     "coloured field": (ColouredField, coloured_fields, EVERYDAY),
 }
-QUICK = (SPECTRA, "relaxing ring")
+QUICK = (SPECTRA,)
 MARKED = [pytest.param(name, marks=[] if name in QUICK else pytest.mark.slow) for name in SWEEPS]
 
 

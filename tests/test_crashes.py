@@ -25,6 +25,7 @@ def busiest_worker(earlier: set[psutil.Process]) -> psutil.Process:
     return max(workers, key=lambda worker: worker.cpu_times().user)
 
 
+@pytest.mark.slow
 def test_a_worker_killed_in_mid_run_is_replaced_and_every_point_is_there(
     sweep_file, run_sweep, fresh, tmp_path, monkeypatch
 ):

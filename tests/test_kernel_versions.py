@@ -277,7 +277,11 @@ def test_a_kernel_answers_for_those_that_it_calls():
     assert identity.versions_called("neural_field") == {name: KNOWN[name].versions[0] for name in called}
 
 
-@pytest.mark.parametrize("name", KNOWN)
+# tens of seconds of compilation
+SLOW = {"multiplicative_field", "neural_field", "quasi_potential", "random_network"}
+
+
+@pytest.mark.parametrize("name", [pytest.param(name, marks=[pytest.mark.slow] * (name in SLOW)) for name in KNOWN])
 def test_a_changed_kernel_gets_a_new_version(name):
     known = KNOWN[name]
     file = Path(kernels.__file__).with_name(f"{name}.py")

@@ -1,5 +1,8 @@
 """Every (model, observable): the simulation agrees with theory within its own error bar, or there is no number to compare."""
 
+import itertools
+from functools import lru_cache
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -130,22 +133,22 @@ CASES = {
 ELSEWHERE = {"brownian_particle", "plastic_synapse", "two_state_synapse", "bcm_synapse"}
 
 
-@pytest.fixture(scope="session")  # a process that is handed the file in pieces would compute a module's anew for each
-def measured():
-    """Estimates and expectations of every case, computed once."""
-    results = {}
-    for name, cases in CASES.items():
-        for i, parameters in enumerate(cases):
-            model, results[name, i] = MODELS[name](**parameters), ({}, {})
-            for kind, settings in RUNS.items():
-                names = observed(model, kind, settings["statistics"])
-                if not names:  # a kind of run that the model has not
-                    continue
-                how = {key: value for key, value in settings.items() if key in ("duration", "n_lane", "start")}
-                run = run_of(DT, n_dim=model.n_dim, kind=kind, **how)
-                means = group_means(model, dt=DT, kind=kind, key=100 + i, **settings)
-                results[name, i][0].update(estimates(model, means, DT, names, run))
-                results[name, i][1].update(expectations(model, DT, names, run))
+@lru_cache  # a process that is handed the file in pieces would compute a module's fixture anew for each
+def measured(name):
+    """Estimates and expectations of every case of a model, computed once."""
+    results = []
+    for i, parameters in enumerate(CASES[name]):
+        model, found, expected = MODELS[name](**parameters), {}, {}
+        for kind, settings in RUNS.items():
+            names = observed(model, kind, settings["statistics"])
+            if not names:  # a kind of run that the model has not
+                continue
+            how = {key: value for key, value in settings.items() if key in ("duration", "n_lane", "start")}
+            run = run_of(DT, n_dim=model.n_dim, kind=kind, **how)
+            means = group_means(model, dt=DT, kind=kind, key=100 + i, **settings)
+            found.update(estimates(model, means, DT, names, run))
+            expected.update(expectations(model, DT, names, run))
+        results.append((found, expected))
     return results
 
 
@@ -158,9 +161,8 @@ def test_every_model_has_a_case():
 @pytest.mark.parametrize(
     ("model", "observable"), [(m, o) for m in CASES for o in OBSERVABLES if OBSERVABLES[o].defined_for(MODELS[m])]
 )
-def test_simulation_agrees_with_theory(measured, model, observable):
-    for i, _ in enumerate(CASES[model]):
-        estimate, expected = measured[model, i]
+def test_simulation_agrees_with_theory(model, observable):
+    for i, (estimate, expected) in enumerate(measured(model)):
         value, error = estimate[observable]
         if not np.isfinite(expected.get(observable, np.nan)).any():
             # of a side where noise is common, of a velocity where there is none, or infinite: no number, not a wrong one
@@ -180,11 +182,12 @@ def test_simulation_agrees_with_theory(measured, model, observable):
         assert np.abs(z).max(initial=0.0) < stats.t(15).isf(0.5e-4 / max(len(z), 1)), (CASES[model][i], value, error)
 
 
-def test_every_observable_is_compared_somewhere(measured):
+@pytest.mark.slow
+def test_every_observable_is_compared_somewhere():
     """No observable escapes because theory, or the estimate, is missing in every case."""
     compared = {
         name
-        for estimate, expected in measured.values()
+        for estimate, expected in itertools.chain.from_iterable(map(measured, CASES))
         for name, exact in expected.items()
         if np.isfinite(exact).any() and np.any(estimate[name].standard_error > 0)
     }
