@@ -14,6 +14,7 @@ rule assemble:
         RESULTS + "/{sweep}/logs/assemble.log",
     benchmark:
         RESULTS + "/{sweep}/benchmarks/assemble.tsv"
+    priority: 1  # of many sweeps, one that has begun is finished first: pictures come early
     params:
         sweep=lambda wildcards: PLANS[wildcards.sweep]["command"],
         wanted=lambda wildcards: PLANS[wildcards.sweep]["points"],
@@ -31,6 +32,7 @@ rule aggregate:
         RESULTS + "/{sweep}/logs/aggregate.log",
     benchmark:
         RESULTS + "/{sweep}/benchmarks/aggregate.tsv"
+    priority: 2
     threads: lambda wildcards: min(CORES, PLANS[wildcards.sweep]["workers"]["aggregate"])
     params:
         sweep=lambda wildcards: PLANS[wildcards.sweep]["command"],

@@ -15,6 +15,7 @@ rule explorer:
         RESULTS + "/{sweep}/logs/explorer.log",
     benchmark:
         RESULTS + "/{sweep}/benchmarks/explorer.tsv"
+    priority: 3
     params:
         sweep=lambda wildcards: PLANS[wildcards.sweep]["command"],
         wanted=lambda wildcards: PLANS[wildcards.sweep]["explorer"],
@@ -39,6 +40,7 @@ rule figure:
         RESULTS + "/{sweep}/logs/figure-{name}.log",
     benchmark:
         RESULTS + "/{sweep}/benchmarks/figure-{name}.tsv"
+    priority: 3
     params:
         sweep=lambda wildcards: PLANS[wildcards.sweep]["command"],
         wanted=lambda wildcards: PLANS[wildcards.sweep]["figures"][wildcards.name],
