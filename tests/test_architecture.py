@@ -50,11 +50,11 @@ MAY_IMPORT = {
     "upkeep": "points segment_index simulate sweep",
     "shards": "identity protocols simulate statistics sweep",
     "inspect_log": "inspect_sweep points progress shard sweep upkeep",
-    "shard": "executors identity model models points protocols simulate statistics sweep",
+    "shard": "executors identity messages model models points protocols simulate statistics sweep",
     "assembly": "model points progress simulate statistics sweep",
     "refined_sweep": "assembly config evaluate executors mesh progress refinement shard simulate sweep",
     "refined_product": "boundary config mesh model refinement simulate sweep",
-    "evaluate": "executors model models observables statistics",
+    "evaluate": "executors messages model models observables statistics",
     "citation": "__init__ sweep",
     "trial": "evaluate model models observables protocols simulate statistics",
     "scaffold": "config models",
@@ -84,7 +84,7 @@ LIBRARIES = {
     "contourpy": "figures",
     "pydantic": "config",
     "yaml": "config",
-    "tqdm": "shard",
+    "tqdm": "messages",
 }
 
 

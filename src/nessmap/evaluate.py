@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from nessmap.executors import Map
+from nessmap.messages import progress
 from nessmap.model import Array, Model, ParameterError, Run, Stability
 from nessmap.models import model_class
 from nessmap.models.homogeneous_field import HomogeneousField
@@ -20,14 +21,16 @@ from nessmap.statistics.jackknife import Estimate, jackknife
 Values = dict[str, Array]
 
 
-def in_order(run: Map, function: Any, tasks: Sequence[tuple[Any, ...]]) -> list[Any]:
+def in_order(run: Map, function: Any, tasks: Sequence[tuple[Any, ...]], what: str) -> list[Any]:
     """Results of all tasks, flattened in the order of the tasks; the first failure is raised."""
     numbered = [(*task, number) for number, task in enumerate(tasks)]
     results: dict[int, list[Any]] = {}
-    for task, result in run(function, numbered):
-        if isinstance(result, BaseException):
-            raise result
-        results[task[-1]] = result
+    with progress(len(tasks), what, "task") as advance:
+        for task, result in run(function, numbered):
+            if isinstance(result, BaseException):
+                raise result
+            results[task[-1]] = result
+            advance(1)
     return [value for number in range(len(tasks)) for value in results[number]]
 
 

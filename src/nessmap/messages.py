@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import json
 import logging
+import sys
+import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from tqdm import tqdm
 
 from nessmap.points import DamageWarning
 
 log = logging.getLogger("nessmap")
 FIELDS = "fields"  # of a log record: what a program wants to know, such as the keys of the points of a batch
+SAID_EVERY = 10.0  # seconds between lines of progress, where no terminal shows a bar
 
 
 class _Lines(logging.Formatter):
@@ -57,3 +62,24 @@ def _add(handler: logging.Handler) -> None:
     handler.setLevel(logging.INFO)
     handler.setFormatter(logging.Formatter("nessmap: %(message)s"))
     log.addHandler(handler)
+
+
+@contextmanager
+def progress(total: int, what: str, unit: str, rest: Callable[[], str] = str) -> Iterator[Callable[[int], None]]:
+    """Say how far long work is: a bar on a terminal, a line now and then elsewhere.
+
+    Yields what is to be called with the number of units that were done; rest is added to a line, such as the time left.
+    """
+    quiet = not sys.stderr.isatty()
+    with tqdm(total=total, desc=what, unit=unit, disable=quiet, dynamic_ncols=True, smoothing=0.1) as bar:
+        said, done = time.monotonic(), 0
+
+        def advance(n: int) -> None:
+            nonlocal said, done
+            done += n
+            bar.update(n)
+            if quiet and time.monotonic() - said > SAID_EVERY:
+                said = time.monotonic()
+                log.info("%s: %d of %d %ss done%s", what, done, total, unit, rest())
+
+        yield advance

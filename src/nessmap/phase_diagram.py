@@ -114,7 +114,7 @@ def _evaluate_all(sweep: Sweep, points: xr.Dataset, run: Map) -> list[Values]:
                 means,
             )
         )
-    return in_order(run, evaluate_points, tasks)
+    return in_order(run, evaluate_points, tasks, f"{sweep.name}: estimates and theory")
 
 
 def _statuses(sweep: Sweep, points: xr.Dataset, evaluated: Sequence[Values]) -> Array:
@@ -282,7 +282,7 @@ def _add_theory_lines(dataset: xr.Dataset, sweep: Sweep, dims: tuple[str, ...], 
         size = 20 * _POINTS_PER_TASK
         facts = sweep.points[0].units[0].run
         tasks = [(sweep.model, facts, cells[i : i + size], names) for i in range(0, len(cells), size)]
-        rows = np.array(in_order(run, evaluate_theory, tasks))
+        rows = np.array(in_order(run, evaluate_theory, tasks, f"{sweep.name}: theory along {dimension.name}"))
         line = f"{dimension.name}_line"
         dataset.coords[line] = xr.Variable((line,), fine, dict(dataset[dimension.name].attrs))
         line_dims = tuple(line if dim == dimension.name else dim for dim in dims)

@@ -92,7 +92,7 @@ def _found(sweep: Sweep, folder: Path, run: Map) -> dict[Place, Found]:
         parameters = [sweep.points[i].parameters for i in chosen]
         tasks.append((sweep.model, parameters, runs[chosen.start], names, means))
     stable = {Status.ok: 1.0, Status.unstable: 0.0}
-    rows = in_order(run, estimate_points, tasks)
+    rows = in_order(run, estimate_points, tasks, f"{sweep.name}: estimates")
     return {
         place: Found(
             stable.get(Status(own), float("nan")),

@@ -6,17 +6,15 @@ import dataclasses
 import json
 import logging
 import os
-import sys
 import time
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tqdm import tqdm
-
 from nessmap import identity
 from nessmap.executors import Map
+from nessmap.messages import progress
 from nessmap.model import Array
 from nessmap.models import model_class
 from nessmap.points import Entry, PointLog, outcome
@@ -283,9 +281,7 @@ def _compute(
 ) -> None:
     clock = Clock([(folder, batch) for batch in batches(work)], deadline)
     log.info("%s: %d units of work to do in %d batches, %d present", name, len(work), len(clock.tasks), report.present)
-    quiet = not sys.stderr.isatty()
-    with tqdm(total=len(work), desc=name, unit="unit", disable=quiet, dynamic_ncols=True, smoothing=0.1) as bar:
-        said = time.monotonic()
+    with progress(len(work), name, "unit", clock.rest) as advance:
         for (_, batch), result in run(run_batch, clock):
             clock.came_back(batch)
             if isinstance(result, VersionError):
@@ -302,10 +298,7 @@ def _compute(
                 report.failures += [result.failure] if result.failure else []
                 for warning in result.warnings:
                     log.warning("%s", warning)
-            bar.update(len(batch))
-            if quiet and time.monotonic() - said > 10:
-                said = time.monotonic()
-                log.info("%s: %d of %d units done%s", name, report.computed, len(work), clock.rest())
+            advance(len(batch))
     report.out_of_time = clock.held_back
 
 
