@@ -116,9 +116,9 @@ def test_refinement_divides_by_the_finest_grid_and_writes_the_slopes() -> None:
     for name, line in zip(GRID[:3], lines, strict=True):  # the last is zero on every grid
         assert np.allclose(line.get_ydata(), sweep[f"{name}_theory"] / sweep[name][-1], rtol=1e-12)
     assert [text.get_text() for text in marked(axes, "end")] == [
-        "converges",
-        r"${\propto}N^{1.0}$",
-        r"${\propto}N^{-0.5}$",
+        r"$\dot\Sigma$: converges",
+        r"$\langle u^2\rangle$: ${\propto}N^{1.0}$",
+        "$C$: ${\\propto}N^{-0.5}$",
     ]
     assert figure.legends[-1].get_texts()[-1].get_text() == r"information flow $\dot I$ (exactly 0)"
     assert axes.get_ylabel() == "value / value at $N$ = 256"
@@ -145,7 +145,7 @@ def test_refinement_without_estimates_takes_the_theory() -> None:
     bare = sweep[[*kept, "leading_rate"]]
     figure = figures.draw("refinement", bare, variables=["point_variance", "coherence"], x="n_site")
     words = [text.get_text() for text in marked(figure.axes[0], "end")]
-    assert words == [r"${\propto}N^{1.0}$", r"${\propto}N^{-0.5}$"]
+    assert words == [r"${\propto}N^{1.0}$", r"${\propto}N^{-0.5}$"], "these have no symbols to name them by"
     assert not figure.axes[0].containers
 
 

@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
+from matplotlib.patheffects import withStroke
 from scipy import stats
 
 from nessmap.figures import colours, style, zscores
@@ -20,6 +21,8 @@ REFERENCE = stats.t(zscores.DEGREES_OF_FREEDOM)
 
 CONFIDENCE = 0.999
 LIMIT, STEP = 5.0, 0.5
+LETTER_RIM = [withStroke(linewidth=2.6, foreground="white")]
+CLEAR = 0.15  # share of the panel that keeps a letter clear of other curves and letters
 DASHES: tuple[Any, ...] = ("-", (0, (4, 1.5)), (0, (1, 1)))
 
 
@@ -80,7 +83,7 @@ def draw(dataset: xr.Dataset, *, variables: Sequence[str] | None = None) -> Figu
     """Histogram of z for each observable beside Student's t(15), and all distributions against it at once.
 
     The first panel shows sqrt(n) (F_n - F) against F, F_n the share of z-scores up to z and F that of Student's t:
-    inside the band at all F at once with probability 99.9 % (Kolmogorov), whatever n.
+    inside the band at all F at once with probability 99.9 % (Kolmogorov), whatever n. Each curve has its panel's letter.
 
     Parameters
     ----------
@@ -133,6 +136,24 @@ def deviation(z: Array) -> tuple[Array, Array]:
     return np.concatenate([[0.0], places, [1.0]]), np.concatenate([[0.0], np.sqrt(n) * (steps - places), [0.0]])
 
 
+def name_places(found: Sequence[Array], reach: float) -> list[tuple[int, float, float]]:
+    """Where the letter of its panel stands on each curve of `deviation`: far from the other curves and their letters.
+
+    (index, F, height) of every sample that has z-scores; distances are in shares of the panel, `reach` half its height.
+    """
+    at = np.linspace(0.06, 0.94, 89)
+    curves = {index: np.interp(at, *deviation(z)) / (2 * reach) for index, z in enumerate(found) if len(z)}
+    placed: list[tuple[int, float, float]] = []
+    for index, own in curves.items():
+        others = [np.abs(own - other) for key, other in curves.items() if key != index]
+        clear = np.minimum.reduce([*others, np.full(len(at), CLEAR)])
+        letters = [np.hypot(at - place, own - height / (2 * reach)) for _, place, height in placed]
+        free = np.minimum.reduce([*letters, np.full(len(at), CLEAR)])
+        best = int(np.argmax(2 * clear + free))
+        placed.append((index, float(at[best]), float(2 * reach * own[best])))
+    return placed
+
+
 def look(index: int) -> dict[str, Any]:
     """Colour and dash of the observable with this index."""
     return {
@@ -151,6 +172,11 @@ def _draw_common(axes: Axes, found: Sequence[Sample]) -> None:
             places, values = deviation(sample.z)
             axes.plot(places, values, linewidth=0.9, gid=f"deviation of {sample.name}", **look(index))
             reach = max(reach, float(np.abs(values).max()))
+    for index, place, height in name_places([sample.z for sample in found], reach) if len(found) > 1 else []:
+        axes.text(
+            place, height, chr(ord("b") + index), color=look(index)["color"], ha="center", va="center", weight="bold",
+            fontsize=style.SMALL, zorder=4, gid="curve", path_effects=LETTER_RIM,
+        )  # fmt: skip
     axes.set(xlim=(0, 1), ylim=(-1.15 * reach, 1.15 * reach))
     axes.set_xlabel("$F(z)$, Student's $t$(15)")
     axes.set_ylabel(r"$\sqrt{n}\,(F_n - F)$")

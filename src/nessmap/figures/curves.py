@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.path import Path
 from numpy.typing import NDArray
 
 from nessmap.figures import colours, style
@@ -14,6 +15,8 @@ from nessmap.figures.zscores import usable
 
 Stretch = tuple[float, float]
 MARKER = 3.2  # [pt]
+ARROW = Path([(-0.35, 0), (0.35, 0), (0, 0), (0, -1), (-0.35, -0.6), (0, -1), (0.35, -0.6)], [1, 2, 1, 2, 1, 2, 2])
+ABOVE = 0.04  # share of the panel in which an arrow down has room
 NEAR = 0.3  # of the range of the points: a peak of theory that leaves it by less is shown
 
 
@@ -126,6 +129,11 @@ def look(index: int) -> dict[str, Any]:
     }
 
 
+def limit_look(size: float = MARKER) -> dict[str, Any]:
+    """An arrow down: an upper limit, which a filled triangle would make the point of another series."""
+    return {"marker": ARROW, "linestyle": "none", "markersize": 2.6 * size, "markerfacecolor": "none"}
+
+
 def marker_size(x: Axis, room: float) -> float:
     """Size that leaves neighbours along an axis of `room` inches apart [pt]."""
     return float(np.clip(0.55 * 72 * room / len(x.centres), 1.8, MARKER))
@@ -136,7 +144,8 @@ def draw_points(
 ) -> int:
     """Points with bars, open where the run was short; the number of upper limits.
 
-    On a logarithmic scale a value within two standard errors of zero is an arrow down from estimate + 2 s.e.
+    On a logarithmic scale a value within two standard errors of zero is an arrow down from estimate + 2 s.e., or from just
+    above the frame where that is lower: it is below that too.
     """
     style_of = look(index) | {"markersize": size}
     resolved = line.shown & ((line.value > 0) & ~(line.value < 2 * line.error) if logarithmic else True)
@@ -150,10 +159,11 @@ def draw_points(
     limit = line.value + 2 * line.error
     arrows = line.shown & ~resolved & (line.flag != EXACT_ZERO) & (limit > 0)
     if logarithmic and arrows.any():
+        low, high = axes.get_ylim()
         axes.plot(
             places[arrows],
-            limit[arrows],
-            **style_of | {"marker": 11, "linestyle": "none", "markersize": size + 0.4, "zorder": 3, "gid": "limits"},
+            np.maximum(limit[arrows], low ** (1 - ABOVE) * high**ABOVE),
+            **style_of | limit_look(size) | {"zorder": 3, "gid": "limits"},
         )
     return int(arrows.sum()) if logarithmic else 0
 

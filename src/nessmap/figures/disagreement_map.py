@@ -66,7 +66,7 @@ def draw(
 
         heading = "; ".join(filter(None, [theory_words(chosen.attrs), note(facets(chosen, None, 1))]))
         figure, panels = maps.sheet(1, True, HEIGHT, heading)
-        z_shades = maps.Shades(*colours.z_steps(), "both")
+        z_shades = maps.z_shades()
         left, right = panels[0]
         room = (WIDTH, HEIGHT)
         occurs = maps.paint(left, cell, cell.value, shades, across, up, room)
@@ -97,6 +97,5 @@ def colours_of(cell: maps.Cells, limits: Sequence[float] | None) -> maps.Shades 
     surely = (np.abs(cell.value) - 2 * cell.error)[cell.resolved]
     reach = float(surely.max(initial=0.0)) or 1.0
     low, high = limits or (-reach, reach)
-    return maps.Shades(
-        colours.vik(), Normalize(low, high), maps.extend(cell.value[cell.resolved], low, high), blank=True
-    )
+    ends = maps.extend(cell.value[cell.resolved], low, high)
+    return maps.Shades(colours.vik(), Normalize(low, high), ends, blank=True, signs=maps.dark(low, high))

@@ -15,13 +15,12 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import FixedFormatter, FixedLocator, MaxNLocator, NullFormatter, NullLocator
 from numpy.typing import NDArray
 
-from nessmap.figures import colours, style
+from nessmap.figures import colours, signs, style
 from nessmap.figures.axis import DECADES, Array, Axis, level_text, log_ticks
 from nessmap.figures.contours import BOUNDARY_RIM, THEORY_RIM
 from nessmap.figures.selection import BOUNDARY, EXACT_ZERO, OK, SHORT_RUN, Selection
 
 Mask = NDArray[np.bool_]
-CROWDED = 3.2  # cells narrower than this carry no mark [pt]
 
 
 @dataclass(frozen=True)
@@ -69,6 +68,7 @@ class Shades(NamedTuple):
     norm: Normalize
     extend: str = "neither"
     blank: bool = False  # grey where two standard errors reach zero
+    signs: float = np.inf  # values as large as this, either way, have their sign written in their cell
 
     @property
     def limits(self) -> tuple[float, float]:
@@ -104,7 +104,28 @@ def estimate_shades(signed: bool, maps: Sequence[Cells], scale: str, limits: Seq
         low, high = limits or (max(inside.min(), inside.max() / 10**DECADES), max(inside.max(), 1.01 * inside.min()))
         return Shades(colours.batlow(), LogNorm(low, high), extend(resolved, low, high), blank=True)
     low, high = limits or _robust(values, signed)
-    return Shades(colours.vik() if signed else colours.batlow(), Normalize(low, high), extend(values, low, high))
+    if signed:
+        return Shades(colours.vik(), Normalize(low, high), extend(values, low, high), signs=dark(low, high))
+    return Shades(colours.batlow(), Normalize(low, high), extend(values, low, high))
+
+
+def dark(low: float, high: float) -> float:
+    """Beyond this the ends of vik from `low` to `high` are dark: half of what the colours reach."""
+    return 0.5 * max(abs(low), abs(high))
+
+
+def with_signs(shades: Shades | None, maps: Sequence[Cells]) -> Shades | None:
+    """No signs where contours, dashed below zero, tell the one sign that dark colours have."""
+    if shades is None:
+        return None
+    values = np.concatenate([cell.value[cell.shown] for cell in maps])
+    both = (values >= shades.signs).any() and (values <= -shades.signs).any()
+    return shades if both else shades._replace(signs=np.inf)
+
+
+def z_shades() -> Shades:
+    """Colours of z-scores, with the signs of those beyond two."""
+    return Shades(*colours.z_steps(), "both", signs=2.0)
 
 
 def error_shades(maps: Sequence[Cells]) -> Shades | None:
@@ -133,8 +154,8 @@ def paint(
     undefined = cell.complete & ~shown & ~cell.zero & ~cell.expected_zero
     masks = {"zero": cell.zero, "expected": cell.expected_zero, "undefined": undefined}
     masks["short"] = shown & (cell.status == SHORT_RUN)
+    below = cell.shown & ~cell.resolved if shades is not None and shades.blank else np.zeros_like(shown)
     if shades is not None:
-        below = cell.shown & ~cell.resolved if shades.blank else np.zeros_like(shown)
         masks["below"] = below
         _mesh(axes, x, y, np.where(shown & ~below, values, np.nan), shades.palette, shades.norm)
         _mesh(axes, x, y, np.where(below, 0.5, np.nan), colours.flat(colours.BELOW_ERROR), Normalize(0, 1))
@@ -145,10 +166,13 @@ def paint(
         style.hatch(axes, masks[word], x, y, lines)
     side = 72 * min(room[0] / cell.value.shape[1], room[1] / cell.value.shape[0])
     heights = np.array([0.0]) if up is None else up.centres
-    for marked, colour in ((cell.zero, "0.35"), (cell.expected_zero, "black")):
-        if marked.any() and side >= CROWDED:
+    for marked, look in ((cell.zero, zero_mark), (cell.expected_zero, expected_mark), (below, below_mark)):
+        if marked.any() and side >= signs.SMALLEST:
             rows, columns = np.nonzero(marked)
-            axes.plot(across.centres[columns], heights[rows], **zero_mark(min(0.5 * side, 3.6), colour))
+            axes.plot(across.centres[columns], heights[rows], **look(min(0.5 * side, 3.6)))
+    if shades is not None:
+        rows, columns = np.nonzero(shown & ~below)
+        signs.draw(axes, across.centres[columns], heights[rows], values[rows, columns], shades.signs, side)
     return Counter({word: int(mask.sum()) for word, mask in masks.items()})
 
 
@@ -162,6 +186,16 @@ def zero_mark(size: float, colour: str = "0.35") -> dict[str, Any]:
         "markeredgewidth": 0.0,
         "zorder": 2,
     }
+
+
+def expected_mark(size: float) -> dict[str, Any]:
+    """A black 0: the theory is zero, the estimate has an error."""
+    return zero_mark(size, "black")
+
+
+def below_mark(size: float) -> dict[str, Any]:
+    """A small <: less than two standard errors; its grey alone would be one of the scale in grey print."""
+    return {**zero_mark(size), "marker": "$<$"}
 
 
 def frame(axes: Axes, across: Axis, up: Axis | None, room: tuple[float, float], bottom: bool, left: bool) -> None:
@@ -189,6 +223,9 @@ def colour_bar(figure: Figure, panels: Sequence[Axes], shades: Shades, label: st
         fraction=0.06,
     )
     bar.set_label(style.wrapped(label, height))
+    if np.isfinite(shades.signs):
+        ends = np.array([-1, 1]) * (shades.signs + max(map(abs, shades.limits))) / 2
+        signs.draw(bar.ax, [0.5, 0.5], ends, ends, shades.signs, 6.0)
     if shades.logarithmic:
         ticks = log_ticks(*shades.limits, int(height / 0.3))
         bar.ax.yaxis.set_major_locator(FixedLocator(ticks))
@@ -206,12 +243,13 @@ def legend_entries(occurs: Counter[str], contour: str) -> list[tuple[Any, str]]:
     if occurs["boundary"]:
         entries.append((Line2D([], [], color="black", linewidth=1.9, path_effects=BOUNDARY_RIM), "stability boundary"))
     if occurs["below"]:
-        entries.append((Patch(facecolor=colours.BELOW_ERROR, linewidth=0), "below 2 s.e."))
+        less = Line2D([0], [0], **below_mark(3.6))
+        entries.append(((Patch(facecolor=colours.BELOW_ERROR, linewidth=0), less), "below 2 s.e."))
     if occurs["zero"]:
         mark = Line2D([0], [0], **zero_mark(3.6))
         entries.append(((Patch(facecolor=colours.EXACT_ZERO, edgecolor="0.6", linewidth=0.4), mark), "exact zero"))
     if occurs["expected"]:
-        entries.append((Line2D([0], [0], **zero_mark(3.6, "black")), "theory is 0"))
+        entries.append((Line2D([0], [0], **expected_mark(3.6)), "theory is 0"))
     if occurs["short"]:
         entries.append((style.dotted_swatch(colours.batlow()(0.45)), "short run"))
     for word, lines in (style.UNDEFINED, *style.STATUSES.values()):

@@ -150,6 +150,9 @@ def _draw_values(axes: Axes, lines: Sequence[curves.Curve], page: Page, size: fl
                     gid="boundary",
                 )
                 occurs["boundary"] += 1
+                if _alone(end, line, lines, x):  # whose it is: on the frame, where no estimate is
+                    mark = curves.look(index) | {"markersize": 2.6, "clip_on": False, "gid": "owner"}
+                    axes.plot([end], [1], transform=axes.get_xaxis_transform(), zorder=5, **mark)
         lost = np.isin(line.status, MISSING)
         occurs["missing"] += int(lost.sum())
         axes.plot(
@@ -162,6 +165,13 @@ def _draw_values(axes: Axes, lines: Sequence[curves.Curve], page: Page, size: fl
     occurs["unstable"] = len(shared)
     curves.hatch_unstable(axes, shared, x)
     return occurs
+
+
+def _alone(end: float, own: curves.Curve, lines: Sequence[curves.Curve], x: Axis) -> bool:
+    """There are other curves, and none has a boundary within a hundredth of the axis."""
+    others = [there for line in lines if line is not own for pair in line.unstable for there in pair]
+    apart = np.abs(x.scaled(np.array(others, float)) - x.scaled(np.array([end])))
+    return len(lines) > 1 and bool((apart > 0.01 * np.ptp(x.scaled(x.edges))).all())
 
 
 def _z_limit(lines: Sequence[curves.Curve]) -> float:
@@ -191,7 +201,7 @@ def _kinds(occurs: Counter[str], theory: str) -> list[tuple[Any, str]]:
     keys: dict[str, tuple[Any, str]] = {
         "points": (Line2D([], [], color=grey, marker="o", linestyle="none"), "estimate"),
         "short": (Line2D([], [], color=grey, marker="o", linestyle="none", markerfacecolor="white"), "short run"),
-        "limit": (Line2D([], [], color=grey, marker=11, linestyle="none"), "below 2 s.e."),
+        "limit": (Line2D([], [], color=grey, **curves.limit_look()), "below 2 s.e."),
         "missing": (Line2D([], [], color=grey, marker="x", linestyle="none"), "no result"),
         "theory": (Line2D([], [], color=grey), theory),
         "boundary": (Line2D([], [], color=grey, linewidth=0.7, linestyle=(0, (4, 2))), "stability boundary"),

@@ -7,7 +7,7 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-from nessmap.figures import colours, contours, maps, style, surfaces, zscores
+from nessmap.figures import contours, maps, style, surfaces, zscores
 from nessmap.figures.selection import facets, note, select
 from nessmap.figures.theory_kind import theory_words, z_words
 
@@ -56,7 +56,7 @@ def draw(
         attrs = chosen.attrs
         shades = maps.estimate_shades(bool(attrs.get("signed", 0)), cells, scale, limits)
         compared = any(np.isfinite(cell.z).any() for cell in cells)
-        beside = maps.Shades(*colours.z_steps(), "both") if compared else maps.error_shades(cells)
+        beside = maps.z_shades() if compared else maps.error_shades(cells)
         strip = up is None or len(up.centres) == 1
         if strip or not chosen.simulated:
             levels = levels or ()
@@ -72,6 +72,7 @@ def draw(
         walls = [contours.boundary_lines(rate, across, up) for rate in rates]
         occurs["theory"] = sum(len(found) for line in lines for found in line.values())
         occurs["boundary"] = sum(len(wall) for wall in walls)
+        shades = maps.with_signs(shades, cells) if occurs["theory"] else shades
         for row, (cell, wall) in enumerate(zip(cells, walls, strict=True)):
             left, *right = panels[row]
             occurs += maps.paint(left, cell, cell.value, shades, across, up, room)

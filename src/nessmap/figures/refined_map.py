@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
-from nessmap.figures import colours, contours, maps, nearest, style, zscores
+from nessmap.figures import contours, maps, nearest, signs, style, zscores
 from nessmap.figures.axis import Array, Axis, geometric
 from nessmap.figures.phase_diagram import MAP_WIDTH, MOST_FACETS, ROW_HEIGHT
 from nessmap.figures.selection import observables, pick
@@ -78,14 +78,18 @@ def draw(
         attrs = dataset[variable].attrs
         shades = maps.estimate_shades(bool(attrs.get("signed", 0)), cells, scale, limits)
         compared = any(np.isfinite(cell.z).any() for cell in cells)
-        beside = maps.Shades(*colours.z_steps(), "both") if compared else maps.error_shades(cells)
+        beside = maps.z_shades() if compared else maps.error_shades(cells)
         room = (MAP_WIDTH, ROW_HEIGHT[len(planes)])
         figure, panels = maps.sheet(len(planes), beside is not None, room[1], said)
         occurs: Counter[str] = Counter()
         for row, (plane, cell) in enumerate(zip(planes, cells, strict=True)):
             for column, axes in enumerate(panels[row]):
                 values, own = (cell.value, shades) if column == 0 else (cell.z if compared else cell.error, beside)
-                found = maps.paint(axes, cell, values, own, across, up, room)
+                found = maps.paint(axes, cell, values, own and own._replace(signs=np.inf), across, up, room)
+                if own is not None:
+                    _draw_signs(
+                        axes, _nearest_points(plane), np.where(cell.shown, values, np.nan), own.signs, across, up, room
+                    )
                 occurs += found if column == 0 else Counter()
                 _draw_cells(axes, dataset, plane, x, y)
                 occurs += _draw_boundaries(axes, dataset, plane, x, y, points=column == 0)
@@ -209,6 +213,18 @@ def _cells(dataset: xr.Dataset, variable: str, shown: NDArray[np.intp]) -> maps.
     names = (variable, f"{variable}_standard_error", f"{variable}_z", f"{variable}_flag", "status")
     parts = (np.asarray(dataset[name].values[shown], float) for name in names)
     return maps.Cells(*parts, signed=bool(dataset[variable].attrs.get("signed", 0)))
+
+
+def _draw_signs(
+    axes: Axes, shown: NDArray[np.intp], values: Array, least: float, across: Axis, up: Axis, room: tuple[float, float]
+) -> None:
+    """The sign of each large value once, in the middle of what its point colours, where that has room for it."""
+    wide, high = 72 * room[0] / shown.shape[1], 72 * room[1] / shown.shape[0]
+    for point in np.unique(shown[np.abs(values) >= least]):
+        rows, columns = np.nonzero(shown == point)
+        side = min(wide * (np.ptp(columns) + 1), high * (np.ptp(rows) + 1))
+        row, column = int(rows.mean()), int(columns.mean())
+        signs.draw(axes, [across.edges[column + 1]], [up.edges[row + 1]], [values[rows[0], columns[0]]], least, side)
 
 
 def _draw_cells(axes: Axes, dataset: xr.Dataset, plane: Plane, x: str, y: str) -> None:

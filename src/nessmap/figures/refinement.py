@@ -61,7 +61,13 @@ def draw(
                 style.quantity(term.attrs, term.variable) + (" (changes sign)" if any(map(turned, found)) else "")
                 for term, found in zip(chosen, zip(*lines, strict=True), strict=True)
             ],
-            ends=[[end(measured(*pair), symbol) for pair in zip(chosen, part, strict=True)] for part in lines],
+            ends=[
+                [
+                    end(measured(*pair), symbol, str(pair[0].attrs.get("symbol") or ""))
+                    for pair in zip(chosen, part, strict=True)
+                ]
+                for part in lines
+            ],
             logarithmic=True,
             scored=False,
             reference=1.0,
@@ -135,10 +141,14 @@ def grows_as_logarithm(x: Array, value: Array) -> bool:
     return len(steps) > 1 and bool((steps > 0).all() and steps.max() < 1.2 * steps.min())
 
 
-def end(line: curves.Curve, symbol: str) -> End:
-    """The trend in words beside the last value, which is 1, a little further along: what grows stands above."""
+def end(line: curves.Curve, symbol: str, own: str = "") -> End:
+    """The trend in words beside the last value, which is 1, a little further along: what grows stands above.
+
+    All words stand at one height, so that their colours alone would tell whose they are: `own`, the symbol, does.
+    """
     found = trend(line)
-    return End(trend_text(found, symbol), float(1.05**found.slope))
+    text = trend_text(found, symbol)
+    return End(f"${own}$: {text}" if own and text else text, float(1.05**found.slope))
 
 
 def power(x: Array, value: Array, error: Array) -> Trend:

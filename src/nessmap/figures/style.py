@@ -120,7 +120,7 @@ def unit_text(units: str) -> str:
     text = re.sub(r"\s*/\s*", "/", units.strip()).replace("**", "^")
     text = re.sub(r"\^(-?\d+)", r"^{\1}", text)
     text = re.sub(r"[A-Za-z][A-Za-z_]*", lambda word: UNITS.get(word[0], rf"\mathrm{{{word[0]}}}"), text)
-    spaced = re.sub(r"[ *]+", lambda _: r"\,", text)
+    spaced = re.sub(r"[ *]+", lambda _: r"\;", text)
     return f"${spaced}$"
 
 
