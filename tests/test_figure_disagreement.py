@@ -189,7 +189,7 @@ def test_trends_are_read_off_estimates_where_the_theory_is_approximate() -> None
     figure = figures.draw("refinement", sweep, variables=[RATE], x="noise_strength", at={"slope": 3.0})
     (end,) = (text.get_text() for text in figure.axes[0].texts if text.get_gid() == "end")
     # the theory is constant; the estimate 1 + 6 r^2 grows over its last three points
-    assert re.fullmatch(r"\$\{\\propto\}D_0\^\{0\.[3-5]\}\$", end)
+    assert re.fullmatch(r"\$\\dot\\Sigma\$: \$\{\\propto\}D_0\^\{0\.[3-5]\}\$", end)
 
 
 def test_contours_follow_a_valley_whose_zero_is_stored_with_its_rounding() -> None:
