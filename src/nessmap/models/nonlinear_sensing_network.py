@@ -39,9 +39,8 @@ _NAMED = {"linear": "identity", "threshold": "threshold_linear"}
 _POWERS = ("power", "quadratic")
 _IN_KERNEL = -1  # kernels/sensing.py: POWER
 _N_TERM, _N_TERM_OF_POWER = 2000, 4000
-_N_PRODUCT = (
-    96  # polynomials of the velocity in moments given it: with 160 they differ by 2e-4 at a kink, 1e-6 elsewhere
-)
+# polynomials of the velocity in moments given it: with 160 they differ by 2e-4 at a kink, 1e-6 elsewhere
+_N_PRODUCT = 96
 _REACH = 8.0  # standard deviations of the activity, where no grid says how far it goes
 
 
@@ -279,24 +278,32 @@ class NonlinearSensingNetwork(SensingModel):
         middle = float(self.response.mean.mean())
         return Box(np.array([-6.0, middle - reach]), np.array([6.0, middle + reach]))
 
-    def predictions(self) -> dict[str, Callable[[], Array | float]]:
-        """How to compute each prediction."""
-
-        def moments() -> tuple[float, float, float]:
-            return mean_moments(self.response)
-
-        return {
-            "neuron_heat_rate": lambda: self.heat_rate,
-            "mean_activity": lambda: moments()[0],
-            "activity_variance": lambda: moments()[1],
-            "linear_readout_error": lambda: linear_readout_error(self.response),
-        }
+    def learning_over_error(self, dt: float, sampled_time: float) -> float:
+        return self.learning_at(dt) * sampled_time  # a sum of squares, each of variance 2 over the nats learned
 
     def theory(self, wanted: Collection[str] | None = None) -> dict[str, Prediction]:
-        made = self.predictions()
-        chosen = made if wanted is None else {name: value for name, value in made.items() if name in wanted}
-        source = 'Hermite series; docs/theory.md, "Nonlinear tuning"'
-        return {name: Prediction(value(), "exact", source) for name, value in chosen.items()}
+        made: dict[str, Callable[[], Prediction]] = {
+            "neuron_heat_rate": lambda: _series(self.heat_rate),
+            "learning_rate": lambda: self._learned,
+            "second_law_residual": lambda: self._learned._replace(value=self.heat_rate - self._learned.value),
+            "mean_activity": lambda: _series(mean_moments(self.response)[0]),
+            "activity_variance": lambda: _series(mean_moments(self.response)[1]),
+            "linear_readout_error": lambda: _series(linear_readout_error(self.response)),
+        }
+        if self.signal_to_noise:
+            made["sensing_efficiency"] = lambda: self._learned._replace(value=self._learned.value / self.heat_rate)
+        return {name: value() for name, value in made.items() if wanted is None or name in wanted}
+
+    @cached_property
+    def _learned(self) -> Prediction:
+        """The flow on a grid, or where neurons differ what linear scores show of it."""
+        if self.grid_limit is None:
+            return Prediction(self.learning_at(0.0), "lower_bound", "scores linear in the activity; docs/theory.md")
+        return Prediction(self.grid_limit.information_flow, "approximate", "grid; docs/theory.md")
+
+
+def _series(value: float) -> Prediction:
+    return Prediction(value, "exact", 'Hermite series; docs/theory.md, "Nonlinear tuning"')
 
 
 def mean_moments(response: NetworkResponse) -> tuple[float, float, float]:

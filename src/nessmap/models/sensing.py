@@ -137,6 +137,10 @@ class SensingModel(Model):
         """Its exact mean at step dt [nat/time]."""
 
     @abstractmethod
+    def learning_over_error(self, dt: float, sampled_time: float) -> float:
+        """About the square of the estimate's mean over its error near none, where it may be that of squares of noise."""
+
+    @abstractmethod
     def efficiency_of(self, means: Mapping[str, Array], dt: float) -> Array:
         """Learning over heat (...) [1]."""
 

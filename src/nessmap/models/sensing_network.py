@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable, Collection, Mapping
 from functools import cached_property
 from typing import ClassVar
@@ -45,6 +46,9 @@ class LinearSensingNetwork(SensingModel, LinearModel):
 
     def learning_at(self, dt: float) -> float:
         return float(self.sensing.information_flow)  # the fit has no bias in dt
+
+    def learning_over_error(self, dt: float, sampled_time: float) -> float:
+        return math.inf  # of a fit: the error vanishes with what is fitted
 
     def efficiency_of(self, means: Mapping[str, Array], dt: float) -> Array:
         particle, neurons = self.sides

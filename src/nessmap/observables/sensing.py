@@ -16,7 +16,6 @@ import numpy as np
 
 from nessmap.model import Array, Model, Prediction, Run
 from nessmap.models.moments import Fit
-from nessmap.models.nonlinear_sensing_network import NonlinearSensingNetwork
 from nessmap.models.sensing import SensingModel
 from nessmap.models.sensing_network import LinearSensingNetwork
 from nessmap.observables.observable import Observable
@@ -88,21 +87,14 @@ class LearningRate(Observable[SensingModel]):
     def finalize(self, model: SensingModel, run: Run, means: Mapping[str, Array]) -> Array:
         return model.learning_of(means, run.dt)
 
-    def theory(self, model: SensingModel, run: Run, predictions: Mapping[str, Prediction]) -> Prediction | None:
-        if isinstance(model, NonlinearSensingNetwork):
-            return Prediction(*_learned(model))
-        return predictions.get(self.name)
-
     def expected(self, model: SensingModel, run: Run, predictions: Mapping[str, Prediction]) -> Prediction | None:
         return _if_resolved(model, run, Prediction(model.learning_at(run.dt), "exact", _MOMENTS))
 
 
 def _if_resolved(model: SensingModel, run: Run, prediction: Prediction) -> Prediction | None:
-    """None where the run cannot tell the learning from none: a sum of squares, which is no normal estimate there."""
-    if isinstance(model, LinearSensingNetwork):
-        return prediction  # a fit, whose errors vanish with what is fitted
-    learned = model.learning_at(run.dt) * run.n_step * run.dt * run.n_replica
-    return prediction if not run.n_step or learned > RESOLVED else None
+    """None where a run cannot tell the learning from none."""
+    told = not run.n_step or model.learning_over_error(run.dt, run.n_step * run.dt * run.n_replica) > RESOLVED
+    return prediction if told else None
 
 
 class SecondLawResidual(LearningRate):
@@ -125,12 +117,6 @@ class SecondLawResidual(LearningRate):
 
     def finalize(self, model: SensingModel, run: Run, means: Mapping[str, Array]) -> Array:
         return NeuronHeatRate().finalize(model, run, means) - LearningRate().finalize(model, run, means)
-
-    def theory(self, model: SensingModel, run: Run, predictions: Mapping[str, Prediction]) -> Prediction | None:
-        if isinstance(model, NonlinearSensingNetwork):
-            learned, *known = _learned(model)
-            return Prediction(model.heat_rate - learned, *known)
-        return predictions.get(self.name)
 
     def expected(self, model: SensingModel, run: Run, predictions: Mapping[str, Prediction]) -> Prediction | None:
         value = model.heat_rate_at(run.dt) - model.learning_at(run.dt)
@@ -156,23 +142,10 @@ class SensingEfficiency(LearningRate):
             return np.full(means[model.efficiency_needs[0]].shape[:-1], np.nan)
         return model.efficiency_of(means, run.dt)
 
-    def theory(self, model: SensingModel, run: Run, predictions: Mapping[str, Prediction]) -> Prediction | None:
-        if not isinstance(model, NonlinearSensingNetwork) or self.why_undefined(model, run):
-            return predictions.get(self.name)
-        learned, *known = _learned(model)
-        return Prediction(learned / model.heat_rate, *known)
-
     def expected(self, model: SensingModel, run: Run, predictions: Mapping[str, Prediction]) -> Prediction | None:
         if self.why_undefined(model, run):
             return None
         return _if_resolved(model, run, Prediction(model.efficiency_at(run.dt), "exact", _MOMENTS))
-
-
-def _learned(model: NonlinearSensingNetwork) -> tuple[float, str, str]:
-    """The flow, its kind and its source: of a grid, or where neurons differ what linear scores show of it."""
-    if model.grid_limit is None:
-        return model.learning_at(0.0), "lower_bound", "scores linear in the activity; docs/theory.md"
-    return model.grid_limit.information_flow, "approximate", "grid; docs/theory.md"
 
 
 def _why_no_share(model: SensingModel) -> str:
