@@ -77,7 +77,7 @@ def campaign(folder: Path, n_kill: int, seed: int, n_point: int, duration: float
     kills: Counter[str] = Counter()
     seen: set[Path] = set()
     spoilt: set[Path] = set()
-    runs = seconds = by_two = before = 0
+    runs = n_second = by_two = before = 0
     while sum(kills.values()) < n_kill:
         leader, runs = start_snakemake(where, WORDS), runs + 1
         leaders = [leader]
@@ -87,7 +87,7 @@ def campaign(folder: Path, n_kill: int, seed: int, n_point: int, duration: float
                 if len(leaders) == 1 and chance.random() < 0.05:
                     before = len(stored_segments(log))
                     leaders.append(second_driver(where))
-                    seconds += 1
+                    n_second += 1
                 if kind := kill_one([each.pid for each in leaders], chance):
                     kills[kind] += 1
                 seen |= stored_segments(log).keys()
@@ -111,7 +111,7 @@ def campaign(folder: Path, n_kill: int, seed: int, n_point: int, duration: float
     lost = seen - spoilt - set(segments)
     twice = sum(count - 1 for count in Counter(entry.name.key for entry in point_log.entries(segments)).values())
     equal = digest == undisturbed
-    return Result(dict(kills), runs, seconds, by_two, len(spoilt), len(segments), len(lost), twice, equal)
+    return Result(dict(kills), runs, n_second, by_two, len(spoilt), len(segments), len(lost), twice, equal)
 
 
 def second_driver(where: Path) -> subprocess.Popen[str]:

@@ -43,16 +43,16 @@ MAY_IMPORT = {
     # figures: the names of drawings only, so that a misspelt figure is said before hours of simulation; they load nothing
     "drawings": "config figures model",
     "sweep": "config drawings identity mesh model models observables protocols refinement simulate statistics",
-    "progress": "identity refinement sweep",  # what was chosen so far
+    "choices": "identity refinement sweep",  # what was chosen so far
     "segment_index": "",
     "points": "__init__ identity model segment_index simulate",
     "messages": "points",
     "upkeep": "points segment_index simulate sweep",
     "shards": "identity protocols simulate statistics sweep",
-    "inspect_log": "inspect_sweep points progress shard sweep upkeep",
+    "inspect_log": "choices inspect_sweep points shard sweep upkeep",
     "shard": "executors identity messages model models points protocols simulate statistics sweep",
-    "assembly": "model points progress simulate statistics sweep",
-    "refined_sweep": "assembly config evaluate executors mesh progress refinement shard simulate sweep",
+    "assembly": "choices model points simulate statistics sweep",
+    "refined_sweep": "assembly choices config evaluate executors mesh refinement shard simulate sweep",
     "refined_product": "boundary config mesh model refinement simulate sweep",
     "evaluate": "executors messages model models observables statistics",
     "citation": "__init__ sweep",
@@ -60,7 +60,7 @@ MAY_IMPORT = {
     "scaffold": "config models",
     "phase_diagram": "__init__ evaluate executors identity model models observables protocols refined_product simulate "
     "statistics sweep",
-    "inspect_sweep": "config evaluate model phase_diagram points progress refinement shard shards simulate statistics sweep",
+    "inspect_sweep": "choices config evaluate model phase_diagram points refinement shard shards simulate statistics sweep",
     "workflow": "config executors identity shards sweep",
     "recordings": "config estimators",
     "estimate": "config estimators figures recordings",

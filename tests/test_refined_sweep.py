@@ -14,7 +14,7 @@ import xarray as xr
 import yaml
 
 from conftest import copied_workflow, stored_segments, tiny_settings
-from nessmap import progress, refinement, upkeep
+from nessmap import choices, refinement, upkeep
 from nessmap.assembly import MissingRecords, assemble, write_store
 from nessmap.models.amari_field import AmariField
 from nessmap.phase_diagram import aggregate
@@ -125,7 +125,7 @@ def test_a_run_that_was_killed_goes_on_and_gives_the_same(
     with pytest.raises(KeyboardInterrupt):
         run_refined(Sweep(sweep_file(**SECTIONS)), tmp_path / "points", stopping)
     assert len(stored_segments(tmp_path)) == n_batch
-    chosen = progress.so_far(Sweep(sweep_file(**SECTIONS)), tmp_path)
+    chosen = choices.so_far(Sweep(sweep_file(**SECTIONS)), tmp_path)
     assert 16 <= len(chosen.points) < len(sweep.points)
     again, report, repeated = product(Sweep(sweep_file(**SECTIONS)), tmp_path, serially)
     assert 0 < report.computed == len(sweep.points) - report.present
@@ -217,7 +217,7 @@ def test_plan_and_status_say_how_far_it_is(made, say, sweep_file, tmp_path):
 
 def test_upkeep_wants_what_was_chosen(made):
     path, folder, sweep, _, _ = made
-    wanted = upkeep.wanted_keys(folder, [progress.so_far(Sweep(path), folder)])
+    wanted = upkeep.wanted_keys(folder, [choices.so_far(Sweep(path), folder)])
     assert wanted == {key for point in sweep.points for key in point.record_keys()}
 
 
@@ -225,7 +225,7 @@ def test_what_was_kept_of_another_file_is_not_used(made, sweep_file):
     _, folder, _, _, _ = made
     for change in ({"run": {"seed": 9, "duration": 20}}, {"refine": {**SECTIONS["refine"], "levels": 2}}):
         other = Sweep(sweep_file(**{**SECTIONS, **change}))
-        assert progress.so_far(other, folder).places == tuple(sorted(refinement.grid(other.mesh).places))
+        assert choices.so_far(other, folder).places == tuple(sorted(refinement.grid(other.mesh).places))
 
 
 def test_replicas_are_doubled_where_errors_are_too_large(sweep_file, serially, tmp_path):

@@ -40,7 +40,7 @@ def test_a_point_stays_in_its_shard_when_the_grid_grows(size, sweep_file):
 
 
 def test_exactly_the_shards_that_get_points_want_something_else(size, sweep_file, monkeypatch):
-    monkeypatch.setattr(shards, "_n_shard", lambda seconds: 7)
+    monkeypatch.setattr(shards, "_n_shard", lambda sweep, seconds: 7)
     digests, members = [], []
     for last in (0.9, 0.95):
         sweep = Sweep(sweep_file(axes={"coupling": [0.1, 0.3, last], "shift": [0.0]}))
@@ -70,7 +70,7 @@ def test_exactly_the_shards_that_get_points_want_something_else(size, sweep_file
 def test_what_changes_records_changes_all_shards_and_nothing_else_does(
     size, sections, is_other, sweep_file, monkeypatch
 ):
-    monkeypatch.setattr(shards, "_n_shard", lambda seconds: 3)
+    monkeypatch.setattr(shards, "_n_shard", lambda sweep, seconds: 3)
     before = shards.digests(Sweep(sweep_file(axes=GRID)))
     after = shards.digests(Sweep(sweep_file(**{"axes": GRID, **sections})))
     assert [a != b for a, b in zip(after, before, strict=True)] == [is_other] * 3

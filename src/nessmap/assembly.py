@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from nessmap import progress
+from nessmap import choices
 from nessmap.model import Array
 from nessmap.points import Entry, PointLog, outcome
 from nessmap.simulate import RESTART_STATE, Status, group_means
@@ -86,8 +86,8 @@ def _keys(units: Sequence[Sequence[Entry | None]]) -> list[str]:
 def _chosen(sweep: Sweep, results: Path, manifests: Sequence[Path]) -> Sweep:
     """A refined sweep with the points that its manifest vouches for; without one, with those that were chosen so far."""
     if not manifests:
-        return progress.so_far(sweep, results)
-    choice = progress.choice_in(sweep, json.loads(manifests[0].read_text()).get("refinement", {}))
+        return choices.so_far(sweep, results)
+    choice = choices.choice_in(sweep, json.loads(manifests[0].read_text()).get("refinement", {}))
     if choice is None:
         remedy = f"make it anew with: {sweep.command_line('simulate', results)} --manifest {manifests[0]}"
         raise MissingRecords(f"{manifests[0]}: was made with other settings of {sweep.name}'s refine or run; {remedy}")

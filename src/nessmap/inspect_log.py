@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from nessmap import upkeep
+from nessmap.choices import so_far
 from nessmap.inspect_sweep import find_points, log_folder
 from nessmap.points import Entry, PointLog, outcome
-from nessmap.progress import so_far
 from nessmap.shard import FAILURES
 from nessmap.sweep import Sweep
 

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 
 from nessmap import shards
+from nessmap.choices import choice_in, kept, so_far
 from nessmap.config import ConfigError, nearest, read_settings
 from nessmap.model import Array, ParameterError
 from nessmap.points import Entry, PointLog, outcome, worst
-from nessmap.progress import choice_in, kept, so_far
 from nessmap.refinement import grid
 from nessmap.shard import duration_in_words, missing_work
 from nessmap.simulate import RESTART_STATE, Status, Unit, group_means, simulate

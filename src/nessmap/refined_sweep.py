@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from nessmap import progress, refinement
+from nessmap import choices, refinement
 from nessmap.config import ConfigError
 from nessmap.evaluate import estimate_points, in_order, together
 from nessmap.executors import Map
@@ -47,7 +47,7 @@ def run_refined(
         part = sweep.at_places(chosen)
         left = None if seconds is None else seconds - (time.perf_counter() - began)
         report = report.joined(run_shard(part, part.points, folder, run, retry_failed, left))
-        progress.keep(sweep, folder.parent, choice, done=False)
+        choices.keep(sweep, folder.parent, choice, done=False)
         if report.absent:
             break
         known |= _found(part, folder, run)
@@ -58,12 +58,12 @@ def run_refined(
             finest = max(map(mesh.level_of, chosen))
             log.info("%s: %d points at level %d or coarser are asked for", sweep.name, len(chosen), finest)
     else:
-        progress.keep(sweep, folder.parent, choice, done=True)
+        choices.keep(sweep, folder.parent, choice, done=True)
         if choice.spent:
             said = "%s: the budget of %d points is spent; cells that ask for more are left as they are"
             log.warning(said, sweep.name, settings.budget)
     report.seconds = time.perf_counter() - began
-    return sweep.at_places(choice.places), progress.described(sweep, choice), report
+    return sweep.at_places(choice.places), choices.described(sweep, choice), report
 
 
 def renew_choices(sweep: Sweep, results: Path, choice: Mapping[str, Any], report: Report) -> list[Path]:

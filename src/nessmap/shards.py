@@ -59,18 +59,18 @@ def estimated_seconds(sweep: Sweep, points: Sequence[Point]) -> float:
 
 def n_shard(sweep: Sweep) -> int:
     """Number of jobs: one below a core-hour, tens at most; one of a refined sweep, where all points decide what follows."""
-    return 1 if sweep.mesh else _n_shard(estimated_seconds(sweep, sample(sweep)))
+    return _n_shard(sweep, estimated_seconds(sweep, sample(sweep)))
 
 
-def _n_shard(seconds: float) -> int:
-    return min(MAX_SHARDS, max(1, round(seconds / SHARD_SECONDS)))
+def _n_shard(sweep: Sweep, seconds: float) -> int:
+    return 1 if sweep.mesh else min(MAX_SHARDS, max(1, round(seconds / SHARD_SECONDS)))
 
 
 def worthwhile_workers(sweep: Sweep) -> dict[str, int]:
     """By rule how many workers have something to do: small sweeps are done sooner by one each, side by side."""
     seconds = estimated_seconds(sweep, sample(sweep))
     return {
-        "simulate": max(1, round(seconds / n_shard(sweep) / WORKER_SECONDS)),
+        "simulate": max(1, round(seconds / _n_shard(sweep, seconds) / WORKER_SECONDS)),
         "aggregate": max(1, round(n_wanted(sweep) / WORKER_POINTS)),
     }
 
@@ -86,7 +86,7 @@ def shard(sweep: Sweep, k: int, of: int) -> tuple[Point, ...]:
 def digests(sweep: Sweep) -> list[str]:
     """Of each shard a digest of the records that it wants: exactly the shards where it changes have something to do."""
     points = sample(sweep)
-    of = 1 if sweep.mesh else _n_shard(estimated_seconds(sweep, points))
+    of = _n_shard(sweep, estimated_seconds(sweep, points))
     if n_point(sweep) <= EXACT:
         wanted: list[list[str]] = [[] for _ in range(of)]
         for point in points:
