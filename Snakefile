@@ -2,15 +2,15 @@
 from snakemake.exceptions import WorkflowError
 from snakemake.utils import min_version
 
-from nessmap.workflow import NESSMAP, WorkflowConfigError, constraints, plans, targets
+from nessmap.workflow import NESSMAP, WorkflowConfigError, constraints, plans, results_place, targets
 
 min_version("9.0")
 
-RESULTS = config.get("results", "results")
 EXECUTOR = config.get("executor", "auto")
 # of this machine; a cluster's profile sets its own with set-threads
 CORES = workflow.resource_settings.cores or 1
 try:
+    RESULTS = results_place(config)
     CHOSEN = plans(config, RESULTS)
     PLANS = CHOSEN | plans({**config, "small": True}, RESULTS)
 except WorkflowConfigError as error:

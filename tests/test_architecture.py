@@ -45,9 +45,10 @@ MAY_IMPORT = {
     "sweep": "config drawings identity mesh model models observables protocols refinement simulate statistics",
     "choices": "identity refinement sweep",  # what was chosen so far
     "segment_index": "",
-    "points": "__init__ identity model segment_index simulate",
+    "object_store": "",  # results whose home is one
+    "points": "__init__ identity model object_store segment_index simulate",
     "messages": "points",
-    "upkeep": "points segment_index simulate sweep",
+    "upkeep": "object_store points segment_index simulate sweep",
     "shards": "identity protocols simulate statistics sweep",
     "inspect_log": "choices inspect_sweep points shard sweep upkeep",
     "shard": "executors identity messages model models points protocols simulate statistics sweep",
@@ -61,13 +62,14 @@ MAY_IMPORT = {
     "phase_diagram": "__init__ evaluate executors identity model models observables protocols refined_product simulate "
     "statistics sweep",
     "inspect_sweep": "choices config evaluate model phase_diagram points refinement shard shards simulate statistics sweep",
-    "workflow": "config executors identity shards sweep",
+    "workflow": "config executors identity object_store shards sweep",
     "recordings": "config estimators",
     "estimate": "config estimators figures recordings",
     "commands": "scaffold citation __init__ allocation assembly config estimate executors explorer figures inspect_log "
-    "inspect_sweep messages phase_diagram refined_sweep shard shards stopping sweep",
-    "command_line": "__init__ allocation commands executors sweep",
-    "__main__": "allocation assembly command_line commands config executors messages model points shard stopping",
+    "inspect_sweep messages object_store phase_diagram refined_sweep shard shards stopping sweep",
+    "command_line": "__init__ allocation commands executors object_store sweep",
+    "__main__": "allocation assembly command_line commands config executors messages model object_store points shard "
+    "stopping",
 }
 
 # In which rooms a library may be imported; numpy and the standard library may be everywhere, no other library anywhere else.
@@ -85,6 +87,7 @@ LIBRARIES = {
     "pydantic": "config",
     "yaml": "config",
     "tqdm": "messages",
+    "obstore": "object_store",
 }
 
 

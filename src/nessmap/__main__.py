@@ -18,6 +18,7 @@ from nessmap.command_line import parser
 from nessmap.config import ConfigError
 from nessmap.messages import log, talking, write_log
 from nessmap.model import ParameterError
+from nessmap.object_store import StoreError
 from nessmap.points import LogError
 from nessmap.shard import VersionError
 from nessmap.stopping import OutOfTime, Terminated, terminable
@@ -70,7 +71,7 @@ def _known_errors() -> tuple[type[RuntimeError], ...]:
     """Errors whose message says all that a person needs."""
     from nessmap.assembly import MissingRecords  # late: it loads xarray
 
-    return (MissingRecords, VersionError, LogError)
+    return (MissingRecords, VersionError, LogError, StoreError)
 
 
 if __name__ == "__main__":

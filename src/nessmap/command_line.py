@@ -10,6 +10,7 @@ from pathlib import Path
 from nessmap import __version__, commands
 from nessmap.allocation import available_cores
 from nessmap.executors import EXECUTORS
+from nessmap.object_store import StoreError, results_folder
 from nessmap.sweep import RESULTS
 
 EXAMPLES = """examples:
@@ -39,7 +40,13 @@ def parser() -> argparse.ArgumentParser:
     def command(name: str, run: object, text: str) -> argparse.ArgumentParser:
         made = subparsers.add_parser(name, help=text, description=text, formatter_class=layout)
         made.set_defaults(run=run)
-        made.add_argument("--results", type=Path, default=RESULTS, metavar="FOLDER", help="default: results")
+        made.add_argument(
+            "--results",
+            type=_results,
+            default=RESULTS,
+            metavar="PLACE",
+            help="folder or s3://bucket/prefix; default: results",
+        )
         made.add_argument("--log", type=Path, metavar="FILE", help="write messages to FILE too")
         return made
 
@@ -146,6 +153,13 @@ def _add_estimate_options(made: argparse.ArgumentParser) -> None:
     )
     made.add_argument("--json", action="store_true", help="print JSON, for programs")
     made.add_argument("--figure", type=Path, metavar="FILE", help="draw rates against the step, as .svg and .png")
+
+
+def _results(word: str) -> Path:
+    try:
+        return results_folder(word, RESULTS)
+    except StoreError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _count(word: str) -> int:

@@ -13,6 +13,7 @@ from nessmap.allocation import seconds_left
 from nessmap.config import ConfigError, nearest, settings_schema
 from nessmap.executors import EXECUTORS
 from nessmap.messages import log
+from nessmap.object_store import publish
 from nessmap.refined_sweep import renew_choices, run_refined
 from nessmap.shard import CLOSING_SECONDS, renew_manifests, run_shard, write_manifest
 from nessmap.stopping import time_limit
@@ -60,6 +61,7 @@ def simulate(arguments: argparse.Namespace) -> int:
     if not arguments.manifest:  # by hand: Snakemake would not notice that failed points have a number now
         renewed = renew_choices(sweep, arguments.results, choice, report) if choice and not report.absent else []
         for path in [*renewed, *renew_manifests(sweep, arguments.results)]:
+            publish(path)
             log.info("%s: %s says what became of its points; snakemake assembles them again", sweep.name, path)
     command = sweep.command_line("simulate", arguments.results)
     if report.out_of_time and report.absent:
@@ -77,6 +79,7 @@ def simulate(arguments: argparse.Namespace) -> int:
         return 1
     if arguments.manifest:
         write_manifest(arguments.manifest, sweep, points, report, choice)
+        publish(arguments.manifest)
     return 0
 
 
@@ -104,6 +107,7 @@ def assemble(arguments: argparse.Namespace) -> int:
 
     sweep = sweep_of(arguments.sweep)
     write_store(assemble(sweep, inspect_sweep.log_folder(arguments.results), arguments.manifests), arguments.output)
+    publish(arguments.output)
     return 0
 
 
@@ -120,6 +124,7 @@ def aggregate(arguments: argparse.Namespace) -> int:
     with EXECUTORS[arguments.executor](arguments.workers, _performance_report(arguments)) as run:
         dataset = phase_diagram.aggregate(sweep, points, run)
     write_store(dataset, arguments.output)
+    publish(arguments.output)
     log.info("%s: %s, content digest %s", sweep.name, arguments.output, dataset.attrs["content_digest"])
     return 0
 
@@ -140,6 +145,7 @@ def figure(arguments: argparse.Namespace) -> int:
     except ValueError as error:
         raise ConfigError(f"{sweep.source}: figures.{arguments.name}: {error}") from error
     for path in figures.save(figure, arguments.output.with_suffix(""), dataset.attrs):
+        publish(path)
         log.info("%s: %s", sweep.name, path)
     return 0
 
@@ -181,6 +187,7 @@ def explorer(arguments: argparse.Namespace) -> int:
     size = explorer.write(
         open_store(arguments.phase_diagram), sweep.command_line("point", arguments.results), arguments.output
     )
+    publish(arguments.output)
     log.info("%s: %s, %.0f kB", sweep.name, arguments.output, size / 1e3)
     return 0
 

@@ -3,6 +3,7 @@
 Writing takes no lock and nothing is ever edited: a batch is written under a temporary name, synced and renamed, so a
 reader sees a whole segment or none, and writing one twice is harmless. Resume, extend and share are set differences on keys.
 Records may lie in two segments, and move to another one when segments are merged (upkeep.py); readers look them up by key.
+Of results whose home is an object store the folder is a copy: written to after the home, and fetched anew where it is damaged.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from nessmap import __version__, identity
+from nessmap import __version__, identity, object_store
 from nessmap.model import Array
 from nessmap.segment_index import SegmentIndex
 from nessmap.simulate import Record, Status
@@ -77,7 +78,8 @@ class PointLog:
     """The segments below a folder, one subfolder per model."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
+        self.home = object_store.home_of(folder)
+        self.folder = folder if self.home is None else Path(os.path.abspath(folder))  # as home names its files
         self.damaged: list[Path] = []  # what was set aside, under its new name
 
     def write(self, model: str, records: Sequence[Record]) -> Path:
@@ -111,6 +113,8 @@ class PointLog:
                         fill_value=np.nan,
                     )
             _sync(partial)
+            if self.home:
+                self.home.put(final, partial)
             partial.replace(final)
         except BaseException:
             partial.unlink(missing_ok=True)
@@ -135,7 +139,7 @@ class PointLog:
                 try:
                     entries = _indexed(segment, known)
                 except Exception as error:  # bits may be wrong in any way: see _set_aside
-                    if not segment.exists():
+                    if not segment.exists() or self._fetched_anew(segment, error):
                         raise Moved from error
                     self._set_aside(segment, error)
                     continue
@@ -148,17 +152,24 @@ class PointLog:
         return index
 
     def _generation(self, model: str) -> str:
+        path = self.folder / model / GENERATION
+        if self.home:
+            return (self.home.get(path) or b"").decode()
         try:
-            return (self.folder / model / GENERATION).read_text()
+            return path.read_text()
         except (FileNotFoundError, NotADirectoryError):
             return ""
 
     def announce(self, model: str) -> None:
         """Say that records are about to leave the segments they are in, for others that are on disk: looks that began
         before are repeated, because a folder's list may lack both."""
-        partial = self.folder / model / f".{uuid.uuid4().hex}.partial"
-        partial.write_text(partial.name)
-        partial.replace(self.folder / model / GENERATION)
+        path, generation = self.folder / model / GENERATION, uuid.uuid4().hex
+        if self.home:
+            self.home.put(path, generation.encode())
+            return
+        partial = path.with_name(f".{generation}.partial")
+        partial.write_text(generation)
+        partial.replace(path)
 
     def entries(self, segments: Iterable[Path]) -> Iterator[Entry]:
         """Every record in segments, the same one more than once where it lies in several; damaged ones are set aside."""
@@ -166,17 +177,24 @@ class PointLog:
             try:
                 entries = list(_entries(segment, _rows(segment)))
             except Exception as error:
-                self._set_aside(segment, error)
+                if segment.exists() and self._fetched_anew(segment, error):
+                    yield from self.entries([segment])
+                else:
+                    self._set_aside(segment, error)
                 continue
             yield from entries
 
     def segments(self, model: str) -> list[Path]:
-        """Every segment of a model, in name order."""
+        """Every segment of a model, in name order; of results with a home those that are there, fetched if need be."""
+        if self.home:
+            return self.home.fetch(self.folder / model, SUFFIX)
         return sorted((self.folder / model).glob(f"*/*{SUFFIX}"))
 
     def models(self) -> list[str]:
         """Names of the models that have segments."""
-        return sorted({segment.parent.parent.name for segment in self.folder.glob(f"*/*/*{SUFFIX}")})
+        segments: Iterable[Path] = self.home.sizes(self.folder) if self.home else self.folder.glob(f"*/*/*{SUFFIX}")
+        places = [segment.relative_to(self.folder).parts for segment in segments]
+        return sorted({parts[0] for parts in places if len(parts) == 3 and parts[2].endswith(SUFFIX)})
 
     def read(self, entries: Iterable[Entry]) -> Iterator[tuple[Entry, Array]]:
         """The arrays of entries that have one, segment by segment; a damaged segment is set aside and its records left out."""
@@ -207,7 +225,8 @@ class PointLog:
                     arrays = {name: _whole(group, name) for name in {place.array for place in places}}
                 found = [(entry, arrays[place.array][place.row]) for entry, place in zip(wanted, places, strict=True)]
             except Exception as error:
-                if not segment.exists():  # zarr has more than one error for that
+                # zarr has more than one error for a file that is not there
+                if not segment.exists() or self._fetched_anew(segment, error):
                     moved += wanted
                     continue
                 self._set_aside(segment, error)
@@ -227,16 +246,37 @@ class PointLog:
             folder.mkdir(parents=True, exist_ok=True)
             probe.touch()
             probe.unlink()
+            if self.home:
+                self.home.put(probe, b"")
+                self.home.remove(probe)
         except OSError as error:
             raise LogError(
                 f"{folder}: cannot be written ({error.strerror}); make it writable or choose --results"
             ) from None
 
+    def remove(self, segment: Path) -> None:
+        """Delete a segment, at home and here."""
+        object_store.withdraw([segment])
+
+    def _fetched_anew(self, segment: Path, error: Exception) -> bool:
+        """Whether it was only the copy of a segment that was damaged, and is mended; or whether its home lost it since."""
+        _raise_if_no_damage(segment, error)
+        if not self.home:
+            return False
+        content = self.home.get(segment)
+        if content is not None and segment.exists() and segment.read_bytes() == content:
+            return False
+        if content is None or not self.home.fetch_one(segment):
+            segment.unlink(missing_ok=True)
+        return True
+
     def _set_aside(self, segment: Path, error: Exception) -> None:
         """Move a segment out of the way, unless it is not the segment that is at fault."""
-        if isinstance(error, MemoryError | PermissionError) or getattr(error, "errno", None) in _NOT_DAMAGE:
-            raise LogError(f"{segment}: cannot be read ({error}); it was left where it is") from error
+        _raise_if_no_damage(segment, error)
         aside = self.folder / SET_ASIDE / segment.name
+        if self.home and segment.exists():
+            self.home.put(aside, segment)
+            self.home.remove(segment)
         try:
             aside.parent.mkdir(exist_ok=True)
             segment.replace(aside)
@@ -248,6 +288,12 @@ class PointLog:
         reason = f"{error}" or type(error).__name__
         message = f"{segment}: damaged ({reason}); set aside as {aside}, its records count as missing"
         warnings.warn(message, DamageWarning, stacklevel=3)
+
+
+def _raise_if_no_damage(segment: Path, error: Exception) -> None:
+    """LogError where it is the process or the machine that is at fault, not the segment."""
+    if isinstance(error, MemoryError | PermissionError) or getattr(error, "errno", None) in _NOT_DAMAGE:
+        raise LogError(f"{segment}: cannot be read ({error}); it was left where it is") from error
 
 
 def _array_name(statistic: str, shape: tuple[int, ...]) -> str:

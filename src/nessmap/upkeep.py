@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from nessmap import segment_index
+from nessmap import object_store, segment_index
 from nessmap.points import SET_ASIDE, SUFFIX, Entry, LogError, PointLog
 from nessmap.simulate import Record
 from nessmap.sweep import Sweep
@@ -34,27 +34,34 @@ class Removal(NamedTuple):
 
 
 @contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Alone with the upkeep of a log; LogError if somebody else is at it."""
+def locked(folder: Path) -> Iterator[Callable[[], None]]:
+    """Alone with the upkeep of a log; LogError or StoreError if somebody else is at it.
+
+    Yields what is to be called before anything is deleted: it raises if somebody else has taken over since.
+    """
+    if home := object_store.home_of(folder):
+        with home.lease(folder / LOCK) as renew:
+            yield renew
+        return
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / LOCK).open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             raise LogError(f"{folder}: compact, gc or forget is running; repeat this when it is over") from error
-        yield
+        yield lambda: None
 
 
 def compact(folder: Path, models: Iterable[str] | None = None) -> tuple[int, int]:
     """Merge segments of less than half of MERGED_BYTES, in order of their names; how many there were, and are."""
     point_log = PointLog(folder)
     before = after = 0
-    with locked(folder):
+    with locked(folder) as renew:
         for model in models or point_log.models():
             point_log.scan(model)  # damaged segments are set aside first: none may be merged
             segments = point_log.segments(model)
             for group in _groups(segments):
-                _rewrite(point_log, model, group, lambda _: True)
+                _rewrite(point_log, model, group, lambda _: True, renew)
             before, after = before + len(segments), after + len(point_log.segments(model))
     return before, after
 
@@ -75,7 +82,13 @@ def _groups(segments: Sequence[Path]) -> Iterator[list[Path]]:
         yield group
 
 
-def _rewrite(point_log: PointLog, model: str, segments: Sequence[Path], keep: Callable[[Entry], bool]) -> None:
+def _rewrite(
+    point_log: PointLog,
+    model: str,
+    segments: Sequence[Path],
+    keep: Callable[[Entry], bool],
+    renew: Callable[[], None],
+) -> None:
     """Put the records of segments that are to be kept into one; the old ones go when it is on disk."""
     best: dict[str, Entry] = {}
     for entry in point_log.entries(segments):
@@ -89,17 +102,18 @@ def _rewrite(point_log: PointLog, model: str, segments: Sequence[Path], keep: Ca
         Record(e.name, e.status, arrays.get(key), e.end, e.wall_time, e.message) for key, e in sorted(best.items())
     ]
     made = point_log.write(model, records) if records else None
+    renew()
     point_log.announce(model)
     for segment in segments:
         if segment != made:
-            segment.unlink(missing_ok=True)
+            point_log.remove(segment)
 
 
 def remove(folder: Path, unwanted: Callable[[Entry], bool], leftovers: bool, dry_run: bool) -> Removal:
     """Remove records, and with leftovers what is no segment: unfinished files of a day ago and what was set aside."""
     point_log = PointLog(folder)
     n_record = n_segment = n_byte = 0
-    with locked(folder):
+    with locked(folder) as renew:
         for model in point_log.models():
             by_segment: dict[Path, list[Entry]] = {}
             for entry in point_log.entries(point_log.segments(model)):
@@ -109,16 +123,24 @@ def remove(folder: Path, unwanted: Callable[[Entry], bool], leftovers: bool, dry
                 n_record, n_segment = n_record + going, n_segment + (going == len(entries))
                 n_byte += segment.stat().st_size * going // len(entries)
                 if going and not dry_run:
-                    _rewrite(point_log, model, [segment], lambda entry: not unwanted(entry))
-        files = tuple(_leftovers(folder)) if leftovers else ()
-        n_byte += sum(file.stat().st_size for file in files)
-        for file in () if dry_run else files:
-            file.unlink(missing_ok=True)
-    return Removal(n_record, n_segment, files, n_byte)
+                    _rewrite(point_log, model, [segment], lambda entry: not unwanted(entry), renew)
+        sizes = _leftovers(point_log) if leftovers else {}
+        n_byte += sum(sizes.values())
+        if not dry_run:
+            object_store.withdraw(sizes)
+    return Removal(n_record, n_segment, tuple(sizes), n_byte)
 
 
-def _leftovers(folder: Path) -> Iterator[Path]:
-    yield from sorted((folder / SET_ASIDE).glob(f"*{SUFFIX}"))
+def _leftovers(point_log: PointLog) -> dict[Path, int]:
+    """Files that are no segments, with their size [bytes]."""
+    folder = point_log.folder
+    aside = {path: path.stat().st_size for path in sorted((folder / SET_ASIDE).glob(f"*{SUFFIX}"))}
+    if point_log.home:
+        aside |= point_log.home.sizes(folder / SET_ASIDE)
+    return aside | {path: path.stat().st_size for path in _unfinished(folder)}
+
+
+def _unfinished(folder: Path) -> Iterator[Path]:
     for partial in sorted([*folder.glob("*/*/.*.partial"), *folder.glob("*/.*.partial")]):
         if time.time() - partial.stat().st_mtime > PARTIAL_SECONDS:
             yield partial
@@ -139,8 +161,14 @@ def wanted_keys(results: Path, sweeps: Iterable[Sweep]) -> set[str]:
 
 
 def manifests(results: Path) -> Mapping[Path, Mapping[str, Sequence[str]]]:
-    """Every manifest below results with the points that it vouches for, and their records."""
-    return {path: json.loads(path.read_text())["points"] for path in sorted(results.glob("*/shards/*.json"))}
+    """Every manifest below results, and of theirs at home, with the points that it vouches for, and their records."""
+    home = object_store.home_of(results)
+    results = home.folder if home else results
+    found = {path: path.read_bytes() for path in sorted(results.glob("*/shards/*.json"))}
+    if home:
+        there = sorted(path for path in home.sizes(results) if path.match("*/shards/*.json"))
+        found |= {path: content for path in there if (content := home.get(path))}
+    return {path: json.loads(content)["points"] for path, content in found.items()}
 
 
 def forget(results: Path, folder: Path, keys: set[str], dry_run: bool) -> tuple[Removal, list[Path]]:
@@ -149,6 +177,6 @@ def forget(results: Path, folder: Path, keys: set[str], dry_run: bool) -> tuple[
         path for path, points in manifests(results).items() if any(keys.intersection(own) for own in points.values())
     ]
     removal = remove(folder, lambda entry: entry.name.key in keys, leftovers=False, dry_run=dry_run)
-    for path in () if dry_run else stale:  # after the records: a manifest alone would be found out by assemble
-        path.unlink(missing_ok=True)
+    if not dry_run:  # after the records: a manifest alone would be found out by assemble
+        object_store.withdraw(stale)
     return removal, stale

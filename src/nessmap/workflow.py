@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from nessmap.executors import EXECUTORS
+from nessmap.object_store import StoreError, results_folder
 
 NESSMAP = f"{shlex.quote(sys.executable)} -m nessmap"
 _KNOWN = ("executor", "results", "small", "sweeps")
@@ -29,6 +30,14 @@ _TRUE = {"true": True, "false": False}
 
 class WorkflowConfigError(ValueError):
     """A mistake in Snakemake's --config or in a sweep file."""
+
+
+def results_place(config: Mapping[str, Any]) -> str:
+    """The folder of the results: as configured, or of an address, s3://bucket/prefix, its local copy."""
+    try:
+        return str(results_folder(str(config.get("results", "results")), Path("results")))
+    except StoreError as error:
+        raise WorkflowConfigError(f"--config {error}") from None
 
 
 def plans(config: Mapping[str, Any], results: str) -> dict[str, dict[str, Any]]:

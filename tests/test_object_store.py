@@ -1,0 +1,353 @@
+"""Results whose home is an object store: what two machines see of them, what survives damage and death, and what is said."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+import xarray as xr
+import yaml
+
+from conftest import FIGURES, copied_workflow, simulated, stored_segments, tiny_settings
+from nessmap import object_store, upkeep
+from nessmap.__main__ import main
+from nessmap.assembly import assemble, write_store
+from nessmap.executors import serial
+from nessmap.object_store import StoreError, home_of, publish, results_folder
+from nessmap.phase_diagram import aggregate, content_digest
+from nessmap.points import DamageWarning, PointLog
+from nessmap.sweep import Sweep
+from processes import kill_family, wait_for
+from s3_server import new_bucket, s3_server
+from test_points import MODEL, contents, record
+
+LANES = range(0, 128 * 6, 128)
+
+
+@pytest.fixture(scope="module")
+def server():
+    with s3_server() as environment:
+        yield environment
+
+
+@pytest.fixture
+def address(server, monkeypatch):
+    """A place in a new bucket."""
+    for name, value in server.items():
+        monkeypatch.setenv(name, value)
+    return f"{new_bucket()}/maps/first"
+
+
+@pytest.fixture
+def machines(address, tmp_path):
+    """Logs on two machines that share nothing but their home, in which there are six segments of a record each."""
+    here, there = (PointLog(results_folder(address, tmp_path / name) / "points") for name in ("here", "there"))
+    for lane in LANES:
+        here.write(MODEL, [record(lane)])
+    return here, there
+
+
+def objects(log):
+    """Names of what lies at home."""
+    return {log.home.key(path) for path in log.home.sizes(log.home.folder)}
+
+
+# --- addresses
+
+
+def test_a_folder_is_a_folder_and_an_address_has_a_copy_of_its_own(tmp_path):
+    assert results_folder("elsewhere/results", tmp_path) == Path("elsewhere/results")
+    assert home_of(tmp_path / "points") is None
+    copy = results_folder("s3://bucket-1/my/maps/", tmp_path)
+    assert copy == tmp_path / "s3" / "bucket-1" / "my" / "maps"
+    home = home_of(copy / "points" / "amari_field")
+    assert home.address == "s3://bucket-1/my/maps"
+    assert home.key(copy / "points" / "x.json") == "points/x.json"
+    assert home.url(copy / "tiny" / "explorer.html") == "s3://bucket-1/my/maps/tiny/explorer.html"
+    assert home_of(results_folder("s3://bucket-1", tmp_path)).address == "s3://bucket-1"
+
+
+@pytest.mark.parametrize("text", ["ftp://somewhere", "s3://", "s3://B/x", "s3://bucket/a/../b", "s3://bucket/a//b"])
+def test_what_is_no_address_is_refused_with_an_example(text, tmp_path):
+    with pytest.raises(StoreError, match=r"expected a folder or an address like s3://bucket/prefix"):
+        results_folder(text, tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_without_the_library_it_says_what_to_install(monkeypatch, tmp_path):
+    monkeypatch.setattr(object_store, "find_spec", lambda name: None)
+    with pytest.raises(StoreError, match=r"pip install 'nessmap\[s3\]'"):
+        results_folder("s3://bucket/prefix", tmp_path)
+
+
+# --- the point log
+
+
+def test_what_one_machine_writes_another_reads_to_the_bit(machines):
+    here, there = machines
+    assert there.models() == [MODEL]
+    assert contents(there) == contents(here) == {key: array for key, array in contents(here).items() if array}
+    assert len(contents(there)) == len(LANES)
+    assert {path.name for path in there.segments(MODEL)} == {path.name for path in here.segments(MODEL)}
+    # and what is here already is not fetched again
+    times = {path: path.stat().st_mtime_ns for path in there.segments(MODEL)}
+    assert {path: path.stat().st_mtime_ns for path in there.segments(MODEL)} == times
+
+
+def test_a_lost_copy_loses_nothing(machines):
+    here, _ = machines
+    before = contents(here)
+    shutil.rmtree(here.folder)
+    assert contents(here) == before
+
+
+def test_what_could_not_be_put_is_not_here_either(machines, monkeypatch):
+    here, _ = machines
+
+    def refuse(self, path, content):
+        raise StoreError("no answer")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(object_store.Home, "put", refuse)
+        with pytest.raises(StoreError, match="no answer"):
+            here.write(MODEL, [record(128 * 7)])
+    assert len(list(here.folder.rglob("*.zarr.zip"))) == len(LANES)
+    assert not list(here.folder.rglob("*.partial"))
+
+
+@pytest.mark.parametrize("damage", ["cut", "flipped"])
+def test_a_damaged_copy_is_fetched_anew(machines, damage):
+    here, _ = machines
+    before, segment = contents(here), here.segments(MODEL)[2]
+    content = bytearray(segment.read_bytes())
+    segment.write_bytes(content[:-40] if damage == "cut" else bytes(255 - byte for byte in content))
+    assert contents(here) == before
+    assert not here.damaged
+
+
+def test_a_damaged_object_is_set_aside_at_home_and_computed_again(machines):
+    here, there = machines
+    segment = here.segments(MODEL)[2]
+    here.home.put(segment, bytes(255 - byte for byte in segment.read_bytes()))
+    with pytest.warns(DamageWarning, match="set aside"):
+        assert len(contents(there)) == len(LANES) - 1
+    assert f"points/set-aside/{segment.name}" in objects(there)
+    assert there.home.key(there.folder / segment.relative_to(here.folder)) not in objects(there)
+    there.write(MODEL, [record(lane) for lane in LANES])  # whichever it was
+    assert len(contents(there)) == len(LANES)
+
+
+def test_segments_merged_on_one_machine_are_merged_on_the_other(machines):
+    here, there = machines
+    before = contents(there)
+    assert upkeep.compact(here.folder) == (len(LANES), 1)
+    assert [path.name for path in there.segments(MODEL)] == [path.name for path in here.segments(MODEL)]
+    assert len(list(there.folder.rglob("*.zarr.zip"))) == 1
+    assert contents(there) == before
+
+
+def test_a_machine_that_reads_while_another_merges_misses_nothing(machines):
+    here, there = machines
+    expected, done, found = contents(there), threading.Event(), []
+
+    def read():
+        while not done.is_set():
+            found.append(contents(PointLog(there.folder)))
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    try:
+        for lane in range(128 * 6, 128 * 12, 128):
+            here.write(MODEL, [record(lane)])
+            upkeep.compact(here.folder)
+    finally:
+        done.set()
+        reader.join()
+    assert len(found) > 3
+    assert all(expected.items() <= each.items() for each in found)
+
+
+def test_garbage_is_what_no_machine_vouches_for(machines, tmp_path):
+    here, there = machines
+    keys = sorted(here.scan(MODEL))
+    manifest = here.home.folder / "tiny" / "shards" / "0.json"
+    manifest.parent.mkdir(parents=True)
+    manifest.write_text(json.dumps({"sweep": "tiny", "points": {"a point": keys[:4]}}))
+    publish(manifest)
+    wanted = upkeep.wanted_keys(there.home.folder, [])
+    assert wanted == set(keys[:4])
+    removal = upkeep.remove(there.folder, lambda entry: entry.name.key not in wanted, leftovers=True, dry_run=False)
+    assert (removal.n_record, removal.n_segment) == (2, 2)
+    assert here.scan(MODEL).keys() == wanted
+    # and forgetting takes the manifest along, wherever it was made
+    _, stale = upkeep.forget(there.home.folder, there.folder, {keys[0]}, dry_run=False)
+    assert [path.name for path in stale] == ["0.json"]
+    assert "tiny/shards/0.json" not in objects(here)
+
+
+# --- the lease
+
+
+def test_upkeep_is_one_at_a_time_and_says_who_is_at_it(machines):
+    here, there = machines
+    with (
+        upkeep.locked(here.folder) as renew,
+        pytest.raises(StoreError, match=rf"is running \(process {os.getpid()} on "),
+        upkeep.locked(there.folder),
+    ):
+        raise AssertionError("two at once")
+    with upkeep.locked(there.folder) as renew:
+        renew()
+        renew()
+    assert "points/.upkeep.lock" not in objects(here)
+
+
+def test_a_lease_that_nobody_renewed_is_taken_over_and_its_holder_stops(machines, monkeypatch):
+    here, there = machines
+    with monkeypatch.context() as patch, upkeep.locked(here.folder) as renew:
+        patch.setattr(object_store, "LEASE_SECONDS", -1.0)
+        with upkeep.locked(there.folder) as other:
+            other()
+            with pytest.raises(StoreError, match="taken by another process"):
+                renew()
+    with upkeep.locked(there.folder):  # nobody has it now
+        pass
+
+
+# --- products
+
+
+def test_a_store_at_home_is_whole_or_none(machines, monkeypatch):
+    here, _ = machines
+    product = here.home.folder / "tiny" / "product.zarr"
+    write_store(xr.Dataset({"rate": ("x", [1.0, 2.0]), "old": ("x", [0.0, 0.0])}), product)
+    publish(product)
+    assert opened(here.home.url(product))["rate"].values.tolist() == [1.0, 2.0]
+    write_store(xr.Dataset({"rate": ("x", [3.0, 4.0, 5.0])}), product)
+    put = object_store.Home.put
+
+    def die_on_the_way(self, path, content):
+        if "rate/c" in str(path):
+            raise StoreError("no answer")
+        put(self, path, content)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(object_store.Home, "put", die_on_the_way)
+        with pytest.raises(StoreError):
+            publish(product)
+    with pytest.raises(FileNotFoundError):
+        opened(here.home.url(product))
+    publish(product)
+    now = opened(here.home.url(product))
+    assert now["rate"].values.tolist() == [3.0, 4.0, 5.0]
+    assert not [name for name in objects(here) if "old" in name]
+
+
+def opened(url: str) -> xr.Dataset:
+    """As docs/scale.md says."""
+    from obstore.store import from_url
+    from zarr.storage import ObjectStore
+
+    store = from_url(url, client_options={"allow_http": True})
+    return xr.open_zarr(ObjectStore(store, read_only=True)).load()
+
+
+# --- the whole
+
+
+def snakemake(folder: Path, address: str) -> str:
+    command = [sys.executable, "-m", "snakemake", "--cores", "1", "--config", f"results={address}"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=600, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stderr
+
+
+@pytest.mark.slow
+def test_a_sweep_goes_to_its_home_and_another_machine_computes_nothing(address, sweep_file, tmp_path):
+    here, there = (tmp_path / name for name in ("here", "there"))
+    here.mkdir()
+    there.mkdir()
+    first = copied_workflow(here, sweep_file(figures=FIGURES))
+    assert "6 units computed" in snakemake(first, address)
+    url = f"{address}/tiny/phase_diagram.zarr"
+    product = opened(url)
+    sweep = Sweep(first / "workflow" / "sweeps" / "tiny.yaml")
+    with serial(1) as run:
+        simulated(sweep, tmp_path / "undisturbed", run)
+        undisturbed = aggregate(sweep, assemble(sweep, tmp_path / "undisturbed" / "points", []), run)
+    assert product.attrs["content_digest"] == content_digest(product) == undisturbed.attrs["content_digest"]
+    copy = home_of(results_folder(address, first / "results") / "points")
+    names = {copy.key(path) for path in copy.sizes(copy.folder)}
+    assert {"tiny/explorer.html", "tiny/figures/cut.svg", "tiny/figures/cut.png", "tiny/shards/0.json"} <= names
+    assert "Nothing to be done" in snakemake(first, address)
+    said = snakemake(copied_workflow(there, sweep_file(figures=FIGURES)), address)
+    assert "0 units computed" in said
+    assert "6 were present" in said
+    assert opened(url).attrs["content_digest"] == product.attrs["content_digest"]
+
+
+@pytest.mark.slow
+def test_a_run_that_was_killed_goes_on_from_its_home_on_another_machine(address, tmp_path):
+    path = tmp_path / "tiny.yaml"
+    axes = {"coupling": {"linspace": [0.05, 0.95, 5]}, "shift": [0.5]}
+    path.write_text(yaml.safe_dump(tiny_settings(axes=axes, run={"duration": 25000.0})))  # a point is a batch
+    command = [sys.executable, "-m", "nessmap", "simulate", str(path), "--executor", "serial", "--results", address]
+    folders = [tmp_path / name for name in ("here", "there")]
+    for folder in folders:
+        folder.mkdir()
+    killed = subprocess.Popen(
+        command, cwd=folders[0], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, text=True, start_new_session=True
+    )
+    try:
+        results = results_folder(address, folders[0] / "results")
+        wait_for(lambda: len(stored_segments(results)) >= 2, 300)
+    finally:
+        killed.send_signal(signal.SIGKILL)
+        kill_family(killed)
+    n_stored = len(stored_segments(results))
+    done = subprocess.run(command, cwd=folders[1], capture_output=True, text=True, timeout=600, check=False)
+    assert done.returncode == 0, done.stderr
+    log = PointLog(results_folder(address, folders[1] / "results") / "points")
+    n_record = len(list(log.entries(log.segments(log.models()[0]))))
+    assert n_record == len(log.scan(log.models()[0])) == 5 * n_per_point(path)
+    assert f"{n_stored} were present" in done.stderr or f"{n_stored + 1} were present" in done.stderr
+
+
+def n_per_point(path: Path) -> int:
+    return len(Sweep(path).points[0].record_keys())
+
+
+# --- what is said
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("place", "endpoint", "said"),
+    [
+        ("s3://no-such-bucket-here/x", None, "there is no such bucket; create it"),
+        ("s3://bucket/x", "http://127.0.0.1:9", "no answer; is AWS_ENDPOINT_URL right, and the network there?"),
+    ],
+)
+def test_a_store_that_is_not_there_is_said_before_any_work(server, sweep_file, tmp_path, place, endpoint, said):
+    environment = {**os.environ, **server, **({"AWS_ENDPOINT_URL": endpoint} if endpoint else {})}
+    command = [sys.executable, "-m", "nessmap", "simulate", str(sweep_file()), "--results", place]
+    done = subprocess.run(
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert done.stderr.splitlines()[-1].startswith(f"nessmap: {place}: cannot be ")
+    assert said in done.stderr
+
+
+def test_a_wrong_address_is_a_mistake_on_the_command_line(capsys):
+    with pytest.raises(SystemExit, match="2"):
+        main(["plan", "tiny", "--results", "ftp://x"])
+    assert "results = ftp://x, expected a folder or an address like s3://bucket/prefix" in capsys.readouterr().err
