@@ -2,7 +2,7 @@
 from snakemake.exceptions import WorkflowError
 from snakemake.utils import min_version
 
-from nessmap.workflow import NESSMAP, WorkflowConfigError, constraints, plans, results_place, targets
+from nessmap.workflow import NESSMAP, WorkflowConfigError, constraints, planned, targets
 
 min_version("9.0")
 
@@ -10,9 +10,7 @@ EXECUTOR = config.get("executor", "auto")
 # of this machine; a cluster's profile sets its own with set-threads
 CORES = workflow.resource_settings.cores or 1
 try:
-    RESULTS = results_place(config)
-    CHOSEN = plans(config, RESULTS)
-    PLANS = CHOSEN | plans({**config, "small": True}, RESULTS)
+    RESULTS, CHOSEN, PLANS = planned(config)
 except WorkflowConfigError as error:
     raise WorkflowError(f"nessmap: {error}")
 

@@ -32,15 +32,20 @@ class WorkflowConfigError(ValueError):
     """A mistake in Snakemake's --config or in a sweep file."""
 
 
-def results_place(config: Mapping[str, Any]) -> str:
-    """The folder of the results: as configured, or of an address, s3://bucket/prefix, its local copy."""
+Plans = dict[str, dict[str, Any]]  # by name of the sweep
+
+
+def planned(config: Mapping[str, Any]) -> tuple[str, Plans, Plans]:
+    """Folder of the results, of an address (s3://bucket/prefix) its copy; plans of what is asked for; of all there may be."""
     try:
-        return str(results_folder(str(config.get("results", "results")), Path("results")))
+        results = str(results_folder(str(config.get("results", "results")), Path("results")))
     except StoreError as error:
         raise WorkflowConfigError(f"--config {error}") from None
+    chosen = plans(config, results)
+    return results, chosen, chosen | plans({**config, "small": True}, results)
 
 
-def plans(config: Mapping[str, Any], results: str) -> dict[str, dict[str, Any]]:
+def plans(config: Mapping[str, Any], results: str) -> Plans:
     """Plan by sweep name, for the sweeps (names or files) in the config or all in workflow/sweeps."""
     for key in config:
         if key not in _KNOWN:
