@@ -4,6 +4,10 @@ VENV := .venv
 BIN := $(CURDIR)/$(VENV)/bin
 STAMP := $(VENV)/installed
 TOOLS := $(VENV)/tools
+COMPILED := $(VENV)/compiled
+# Python compiles what is imported, once, instead of pip all that there is: half of an installation
+unexport PYTHONDONTWRITEBYTECODE
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile
 # one test process per core, hence one thread of linear algebra each: small matrices lose most of their time to more
 PYTEST := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses logical --dist worksteal
 
@@ -13,6 +17,7 @@ run: $(STAMP)
 	$(BIN)/snakemake --config small=true
 	@if [ -n "$$(find results -newer results/report.html -path '*/figures/*.svg' 2>/dev/null)" ] || [ ! -f results/report.html ]; then \
 	  $(BIN)/snakemake --config small=true --report results/report.html; fi
+	@$(MAKE) --no-print-directory $(COMPILED)
 	@echo "figures: $$(ls -d results/*/figures | tr '\n' ' ')"; echo "report:  results/report.html"
 
 test: $(TOOLS)
@@ -40,14 +45,21 @@ lint: $(TOOLS)
 
 $(STAMP): requirements.lock pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements.lock
-	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+# the pip of the lock file first: those that come with Python need twice the time for the rest
+	sed -n '/^pip==/,/[^\]$$/p' requirements.lock | $(INSTALL) --require-hashes --requirement /dev/stdin
+	$(INSTALL) --require-hashes --requirement requirements.lock
+	$(INSTALL) --no-deps --no-build-isolation --editable .
 	touch $@
 
 # what developers need besides: tests, lint, documentation, SLURM
 $(TOOLS): requirements-dev.lock $(STAMP)
-	$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements-dev.lock
+	$(INSTALL) --require-hashes --requirement requirements-dev.lock
 	touch $@
+
+# the rest, when pictures wait for it no longer: some machines forbid Python to keep what it compiles
+$(COMPILED): $(STAMP)
+	@$(BIN)/python -m compileall -q -q -j 0 $(VENV)/lib || true  # packages may hold files of other versions of Python
+	@touch $@
 
 # needs uv (pip install uv)
 LOCK := uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
