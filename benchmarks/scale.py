@@ -26,8 +26,9 @@ import yaml
 from nessmap import upkeep
 from nessmap.assembly import assemble, write_store
 from nessmap.executors import serial
+from nessmap.manifests import write_manifest
 from nessmap.points import PointLog
-from nessmap.shard import run_shard, write_manifest
+from nessmap.shard import run_shard
 from nessmap.simulate import RESTART_STATE, Record, Status
 from nessmap.statistics import STATISTICS
 from nessmap.sweep import Sweep

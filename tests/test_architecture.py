@@ -51,9 +51,11 @@ MAY_IMPORT = {
     "upkeep": "object_store points segment_index simulate sweep",
     "shards": "identity protocols simulate statistics sweep",
     "inspect_log": "choices inspect_sweep points shard sweep upkeep",
-    "shard": "executors identity messages model models points protocols simulate statistics sweep",
+    "sharing": "identity points",
+    "shard": "executors identity messages model models points protocols sharing simulate statistics sweep",
+    "manifests": "points shard simulate sweep",
     "assembly": "choices model points simulate statistics sweep",
-    "refined_sweep": "assembly choices config evaluate executors mesh refinement shard simulate sweep",
+    "refined_sweep": "assembly choices config evaluate executors manifests mesh refinement shard simulate sweep",
     "refined_product": "boundary config mesh model refinement simulate sweep",
     "evaluate": "executors messages model models observables statistics",
     "citation": "__init__ sweep",
@@ -66,7 +68,7 @@ MAY_IMPORT = {
     "recordings": "config estimators",
     "estimate": "config estimators figures recordings",
     "commands": "scaffold citation __init__ allocation assembly config estimate executors explorer figures inspect_log "
-    "inspect_sweep messages object_store phase_diagram refined_sweep shard shards stopping sweep",
+    "inspect_sweep manifests messages object_store phase_diagram refined_sweep shard shards stopping sweep",
     "command_line": "__init__ allocation commands executors object_store sweep",
     "__main__": "allocation assembly command_line commands config executors messages model object_store points shard "
     "stopping",

@@ -21,8 +21,9 @@ import xarray as xr
 from nessmap import points
 from nessmap.assembly import MissingRecords, assemble, open_store, write_store
 from nessmap.identity import RecordName
+from nessmap.manifests import write_manifest
 from nessmap.points import LogError, PointLog, outcome
-from nessmap.shard import run_shard, write_manifest
+from nessmap.shard import run_shard
 from nessmap.simulate import Record, Status
 from nessmap.sweep import Sweep
 

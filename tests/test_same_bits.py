@@ -13,12 +13,13 @@ from conftest import TINY, simulated, stored_segments
 from nessmap import shards
 from nessmap.assembly import assemble, open_store, write_store
 from nessmap.executors import local
+from nessmap.manifests import write_manifest
 from nessmap.model import ParameterError
 from nessmap.models.amari_field import AmariField
 from nessmap.phase_diagram import aggregate, content_digest
 from nessmap.points import PointLog
 from nessmap.protocols.stationary import Stationary
-from nessmap.shard import VersionError, missing_work, run_batch, run_shard, write_manifest
+from nessmap.shard import VersionError, missing_work, run_batch, run_shard
 from nessmap.simulate import Restart, Status, simulate
 from nessmap.statistics import STATISTICS
 from nessmap.sweep import Sweep

@@ -7,7 +7,7 @@ anew. A choice of another file, of other records or of another lattice is none o
 from __future__ import annotations
 
 import json
-import os
+import uuid
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,7 @@ def keep(sweep: Sweep, results: Path, choice: Choice, done: bool) -> None:
     """Write the choice beside the sweep's results; done: nothing asks for more."""
     path = results / sweep.name / FILE
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(f".{os.getpid()}.partial")
+    partial = path.with_suffix(f".{uuid.uuid4().hex}.partial")
     partial.write_text(json.dumps({**described(sweep, choice), "done": done}))
     partial.replace(path)
 

@@ -12,10 +12,11 @@ from nessmap import inspect_log, inspect_sweep, shards
 from nessmap.allocation import seconds_left
 from nessmap.config import ConfigError, nearest, settings_schema
 from nessmap.executors import EXECUTORS
+from nessmap.manifests import renew_manifests, write_manifest
 from nessmap.messages import log
 from nessmap.object_store import publish
 from nessmap.refined_sweep import renew_choices, run_refined
-from nessmap.shard import CLOSING_SECONDS, renew_manifests, run_shard, write_manifest
+from nessmap.shard import CLOSING_SECONDS, run_shard
 from nessmap.stopping import time_limit
 from nessmap.sweep import SMALL_SUFFIX, SWEEPS, Sweep
 
@@ -54,9 +55,10 @@ def simulate(arguments: argparse.Namespace) -> int:
                 points = sweep.points
             else:
                 report = run_shard(sweep, points, folder, run, arguments.retry_failed, seconds)
+    by_others = f", {report.by_others} by others meanwhile" if report.by_others else ""
     log.info(
-        "%s: %d units computed in %.1f s, %d were present, %d points failed",
-        sweep.name, report.computed, report.seconds, report.present, report.failed,
+        "%s: %d units computed in %.1f s%s, %d were present, %d points failed",
+        sweep.name, report.computed, report.seconds, by_others, report.present, report.failed,
     )  # fmt: skip
     if not arguments.manifest:  # by hand: Snakemake would not notice that failed points have a number now
         renewed = renew_choices(sweep, arguments.results, choice, report) if choice and not report.absent else []

@@ -184,6 +184,11 @@ class PointLog:
                 continue
             yield from entries
 
+    def holds(self, model: str, keys: Iterable[str]) -> bool:
+        """Whether there is a segment of just these records."""
+        name = identity.digest(sorted(keys))
+        return (self.folder / model / name[:2] / f"{name}{SUFFIX}").exists()
+
     def segments(self, model: str) -> list[Path]:
         """Every segment of a model, in name order; of results with a home those that are there, fetched if need be."""
         if self.home:

@@ -18,9 +18,10 @@ from nessmap import choices, refinement
 from nessmap.config import ConfigError
 from nessmap.evaluate import estimate_points, in_order, together
 from nessmap.executors import Map
+from nessmap.manifests import write_manifest
 from nessmap.mesh import Place
 from nessmap.refinement import Found
-from nessmap.shard import Report, run_shard, write_manifest
+from nessmap.shard import Report, run_shard
 from nessmap.simulate import Status
 from nessmap.sweep import Sweep
 

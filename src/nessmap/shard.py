@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import logging
-import os
 import time
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from nessmap import identity
 from nessmap.executors import Map
@@ -19,6 +17,7 @@ from nessmap.model import Array
 from nessmap.models import model_class
 from nessmap.points import Entry, PointLog, outcome
 from nessmap.protocols import State
+from nessmap.sharing import Shares, Watch
 from nessmap.simulate import RESTART_STATE, RESTART_VERSION, Record, Restart, Status, Unit, simulate
 from nessmap.statistics import STATISTICS
 from nessmap.sweep import Point, Sweep, unit_seconds
@@ -41,6 +40,7 @@ class Work(NamedTuple):
     restart: tuple[Entry, ...]
     known_end: str
     path: str = ""  # what the unit's path was when the work was planned
+    keys: tuple[str, ...] = ()  # of the records that it makes
 
     @property
     def seconds(self) -> float:
@@ -50,20 +50,24 @@ class Work(NamedTuple):
 
 
 class Receipt(NamedTuple):
-    """What a worker says of a batch it has written: units run, how the first failed one failed, what else it noticed."""
+    """What a worker says of a batch that is stored: units it ran, how the first failed one failed, what else it noticed;
+    met: another driver has stored this very batch."""
 
     n_unit: int
     failure: str
     warnings: tuple[str, ...]
+    met: bool = False
 
 
 @dataclasses.dataclass
 class Report:
-    """Counts for the manifest and for people: units wanted, present and computed; points failed and without a result."""
+    """Counts for the manifest and for people: units wanted, present, computed and computed by other drivers meanwhile; points
+    failed and without a result."""
 
     wanted: int = 0
     present: int = 0
     computed: int = 0
+    by_others: int = 0
     failed: int = 0
     absent: int = 0
     seconds: float = 0.0
@@ -79,7 +83,8 @@ class Report:
             self.wanted + later.wanted,
             self.present + later.present,
             self.computed + later.computed,
-            _n_failed(statuses),
+            self.by_others + later.by_others,
+            n_failed(statuses),
             list(statuses.values()).count(Status.absent.name),
             self.seconds + later.seconds,
             statuses,
@@ -99,16 +104,18 @@ def missing_work(
     work, present = [], 0
     seen: set[str] = set()
     for unit, names in (pair for point in points for pair in zip(point.units, point.names, strict=True)):
-        missing = []
-        if names[0].key in seen:  # another cell whose parameters shape the same path
+        keys = [name.key for name in names]
+        if keys[0] in seen:  # another cell whose parameters shape the same path
             continue
-        seen.add(names[0].key)
-        for name in names:
-            found = index.get(name.key)
+        seen.add(keys[0])
+        missing = {}
+        for name, key in zip(names, keys, strict=True):
+            found = index.get(key)
             if found is None or (retry_failed and found.status in FAILURES):
-                missing.append(name)
+                missing[key] = name
         if missing:
-            work.append(_work(unit, missing, by_path.get(missing[0][:3], [])))
+            made = _work(unit, list(missing.values()), by_path.get(names[0][:3], []))
+            work.append(made._replace(keys=tuple(missing)))
         else:
             present += 1
     return work, present
@@ -145,9 +152,15 @@ def batches(work: Sequence[Work]) -> list[list[Work]]:
     return made
 
 
-def run_batch(folder: Path, batch: Sequence[Work]) -> Receipt:
-    """Run units one after the other and write all their records as one segment. This is what a worker does."""
+def run_batch(folder: Path, batch: Sequence[Work], renew: bool = False) -> Receipt:
+    """Run units one after the other and write all their records as one segment. This is what a worker does.
+
+    Where the segment is there by now, another driver's, nothing is run, unless its records are to be made anew.
+    """
     point_log = PointLog(folder)
+    model, keys = model_class(batch[0].unit.model).name, [key for work in batch for key in work.keys]
+    if not renew and point_log.holds(model, keys):
+        return Receipt(0, "", (), met=True)
     records: list[Record] = []
     with warnings.catch_warnings(record=True) as noticed:  # to be said by the process that has the log
         warnings.simplefilter("always")
@@ -163,9 +176,10 @@ def run_batch(folder: Path, batch: Sequence[Work]) -> Receipt:
             if work.known_end and made[0].end and made[0].end != work.known_end:
                 raise VersionError(_changed(work.unit))
             records += made
-    point_log.write(model_class(batch[0].unit.model).name, records)
+    met = not renew and point_log.holds(model, keys)
+    point_log.write(model, records)
     failure = next((record.message for record in records if record.status in FAILURES), "")
-    return Receipt(len(batch), failure, tuple(dict.fromkeys(str(warning.message) for warning in noticed)))
+    return Receipt(len(batch), failure, tuple(dict.fromkeys(str(warning.message) for warning in noticed)), met)
 
 
 def _changed(unit: Unit) -> str:
@@ -192,31 +206,36 @@ def run_shard(
     retry_failed: bool = False,
     seconds: float | None = None,
 ) -> Report:
-    """Compute what is missing of the points; what is present is read against its checksums.
+    """Compute what is missing of the points; what is present is read against its checksums, and what other drivers store
+    meanwhile is left to them.
 
     Batches that would not be back within the seconds given, counted from this call, are not handed out.
     """
     began = time.perf_counter()
     point_log = PointLog(folder)
+    watch = Watch(point_log, sweep.model_class.name)
     index = _sound_index(point_log, sweep, points)
     work, present = missing_work(points, index, retry_failed)
     report = Report(wanted=present + len(work), present=present)
     if work:
         point_log.check_writable(sweep.model_class.name)
-        _compute(work, folder, run, report, sweep.name, None if seconds is None else began + seconds)
+        deadline = None if seconds is None else began + seconds
+        _compute(work, folder, run, report, sweep.name, watch, deadline, retry_failed)
         index = point_log.scan(sweep.model_class.name)
-    report.statuses = _statuses({point.key: point.record_keys() for point in points}, index)
-    report.failed = _n_failed(report.statuses)
+    report.statuses = statuses_of({point.key: point.record_keys() for point in points}, index)
+    report.failed = n_failed(report.statuses)
     report.absent = list(report.statuses.values()).count(Status.absent.name)
     report.seconds = time.perf_counter() - began
     return report
 
 
-def _statuses(points: Mapping[str, Sequence[str]], index: Mapping[str, Entry]) -> dict[str, str]:
+def statuses_of(points: Mapping[str, Sequence[str]], index: Mapping[str, Entry]) -> dict[str, str]:
+    """What became of points, given as keys of records by key of the point."""
     return {point: outcome(map(index.get, keys))[0].name for point, keys in points.items()}
 
 
-def _n_failed(statuses: Mapping[str, str]) -> int:
+def n_failed(statuses: Mapping[str, str]) -> int:
+    """How many of them failed."""
     return sum(Status[name] in FAILURES for name in statuses.values())
 
 
@@ -242,10 +261,14 @@ def duration_in_words(seconds: float) -> str:
 
 
 class Clock:
-    """Hands out batches while they can be back before the deadline [time.perf_counter], if there is one."""
+    """Hands out batches while they can be back before the deadline [time.perf_counter], if there is one.
+
+    The batches are those given, unless others come in their place: what is left of them, in another order.
+    """
 
     def __init__(self, tasks: Sequence[tuple[Path, list[Work]]], deadline: float | None) -> None:
-        self.tasks, self.deadline = tasks, deadline
+        self.tasks: Iterable[tuple[Path, list[Work]]] = tasks
+        self.deadline = deadline
         self.held_back = False
         self._out: dict[int, float] = {}
         self._slowest = 0.0
@@ -270,19 +293,46 @@ class Clock:
         elapsed, left = time.perf_counter() - self._began, self._seconds - self._done
         return f", about {duration_in_words(elapsed * left / self._done)} to go"
 
+    @property
+    def in_flight(self) -> int:
+        """How many batches are out."""
+        return len(self._out)
+
     def came_back(self, batch: list[Work]) -> None:
         """Learn from a batch how long one is under way."""
         self._slowest = max(self._slowest, time.perf_counter() - self._out.pop(id(batch)))
-        self._done += sum(work.seconds for work in batch)
+        self.are_done(batch)
+
+    def are_done(self, units: Sequence[Work]) -> None:
+        """Work is done, by whomever."""
+        self._done += sum(work.seconds for work in units)
 
 
 def _compute(
-    work: Sequence[Work], folder: Path, run: Map, report: Report, name: str, deadline: float | None = None
+    work: Sequence[Work],
+    folder: Path,
+    run: Map,
+    report: Report,
+    name: str,
+    watch: Watch,
+    deadline: float | None,
+    renew: bool,
 ) -> None:
-    clock = Clock([(folder, batch) for batch in batches(work)], deadline)
-    log.info("%s: %d units of work to do in %d batches, %d present", name, len(work), len(clock.tasks), report.present)
+    made = batches(work)
+    clock = Clock([(folder, batch) for batch in made], deadline)
+    shares = Shares(made, watch, lambda: clock.in_flight)
+    clock.tasks = ((folder, batch) for batch in shares)
+    log.info("%s: %d units of work to do in %d batches, %d present", name, len(work), len(made), report.present)
     with progress(len(work), name, "unit", clock.rest) as advance:
-        for (_, batch), result in run(run_batch, clock):
+
+        def left_out() -> None:
+            elsewhere = shares.by_others()
+            report.by_others += len(elsewhere)
+            clock.are_done(elsewhere)
+            advance(len(elsewhere))
+
+        for (_, batch, _), result in run(run_batch, ((*task, renew) for task in clock)):
+            left_out()
             clock.came_back(batch)
             if isinstance(result, VersionError):
                 raise result
@@ -292,6 +342,9 @@ def _compute(
                 log.error("%s", report.lost[-1], extra={"fields": fields})
             else:
                 report.computed += result.n_unit
+                report.by_others += len(batch) - result.n_unit
+                if result.met:
+                    shares.met_another(batch)
                 keys = list(dict.fromkeys(work.path for work in batch))
                 fields = {"sweep": name, "points": keys, "units": result.n_unit, "failure": result.failure}
                 log.debug("%s: a batch is stored", name, extra={"fields": fields})
@@ -299,48 +352,5 @@ def _compute(
                 for warning in result.warnings:
                     log.warning("%s", warning)
             advance(len(batch))
+        left_out()
     report.out_of_time = clock.held_back
-
-
-def write_manifest(
-    path: Path, sweep: Sweep, points: Sequence[Point], report: Report, refinement: Mapping[str, Any] | None = None
-) -> None:
-    """The shard's output for Snakemake: the keys it vouches for, and what became of each point; of a refined sweep its choice.
-
-    It holds no times, so that an idle rerun changes nothing.
-    """
-    content = {
-        "sweep": sweep.name,
-        "points": {point.key: point.record_keys() for point in points},
-        "statuses": report.statuses,
-        "units": report.wanted,
-        "failed_points": report.failed,
-        **({"refinement": dict(refinement)} if refinement else {}),
-    }
-    _write(path, content)
-
-
-def renew_manifests(sweep: Sweep, results: Path) -> list[Path]:
-    """Rewrite the sweep's manifests whose points became something else, so that Snakemake assembles them again.
-
-    A manifest is compared with the log on the keys that it names, whatever the sweep wants now: that is Snakemake's to
-    see. One that vouches for records that are gone is left as it is.
-    """
-    paths = sorted((results / sweep.name / "shards").glob("*.json"))
-    index = PointLog(results / "points").scan(sweep.model_class.name) if paths else {}
-    renewed = []
-    for path in paths:
-        content = json.loads(path.read_text())
-        statuses = _statuses(content["points"], index)
-        is_whole = content["sweep"] == sweep.name and Status.absent.name not in statuses.values()
-        if is_whole and statuses != content.get("statuses"):
-            _write(path, {**content, "statuses": statuses, "failed_points": _n_failed(statuses)})
-            renewed.append(path)
-    return renewed
-
-
-def _write(path: Path, content: Mapping[str, Any]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(f".{os.getpid()}.partial")
-    partial.write_text(json.dumps(content, indent=0))
-    partial.replace(path)
