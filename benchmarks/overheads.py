@@ -3,7 +3,7 @@
     python benchmarks/overheads.py [workers, default 2]
 
 Points are those of a small ring. "Kernel time" is what records say of themselves: the simulation of a unit and its sums,
-measured where it ran. All else is overhead: expanding and keying points, batches, Dask, segments, scans, reading what is stored.
+measured where it ran. All else is overhead: expanding and keying points, batches, Dask, segments, scans, reading again.
 """
 
 from __future__ import annotations
