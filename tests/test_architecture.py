@@ -43,7 +43,7 @@ MAY_IMPORT = {
     # figures: the names of drawings only, so that a misspelt figure is said before hours of simulation; they load nothing
     "drawings": "config figures model",
     "sweep": "config drawings identity mesh model models observables protocols refinement simulate statistics",
-    "choices": "identity refinement sweep",  # what was chosen so far
+    "choices": "identity object_store refinement sweep",  # what was chosen so far
     "segment_index": "",
     "object_store": "",  # results whose home is one
     "points": "__init__ identity model object_store segment_index simulate",
@@ -51,7 +51,7 @@ MAY_IMPORT = {
     "upkeep": "object_store points segment_index simulate sweep",
     "shards": "identity protocols simulate statistics sweep",
     "inspect_log": "choices inspect_sweep points shard sweep upkeep",
-    "sharing": "identity points",
+    "sharing": "identity object_store points",
     "shard": "executors identity messages model models points protocols sharing simulate statistics sweep",
     "manifests": "points shard simulate sweep",
     "assembly": "choices model points simulate statistics sweep",

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,7 @@ from nessmap.assembly import assemble, write_store
 from nessmap.executors import serial
 from nessmap.object_store import StoreError, home_of, publish, results_folder
 from nessmap.phase_diagram import aggregate, content_digest
-from nessmap.points import DamageWarning, PointLog
+from nessmap.points import GENERATION, DamageWarning, PointLog
 from nessmap.sweep import Sweep
 from processes import kill_family, wait_for
 from s3_server import new_bucket, s3_server
@@ -62,16 +63,32 @@ def objects(log):
 # --- addresses
 
 
-def test_a_folder_is_a_folder_and_an_address_has_a_copy_of_its_own(tmp_path):
+def test_a_folder_is_a_folder_and_an_address_has_a_copy_of_its_own(tmp_path, monkeypatch):
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
     assert results_folder("elsewhere/results", tmp_path) == Path("elsewhere/results")
     assert home_of(tmp_path / "points") is None
     copy = results_folder("s3://bucket-1/my/maps/", tmp_path)
-    assert copy == tmp_path / "s3" / "bucket-1" / "my" / "maps"
+    assert copy == tmp_path / "s3+bucket-1+my+maps"
     home = home_of(copy / "points" / "amari_field")
     assert home.address == "s3://bucket-1/my/maps"
     assert home.key(copy / "points" / "x.json") == "points/x.json"
     assert home.url(copy / "tiny" / "explorer.html") == "s3://bucket-1/my/maps/tiny/explorer.html"
     assert home_of(results_folder("s3://bucket-1", tmp_path)).address == "s3://bucket-1"
+    assert not list(tmp_path.iterdir())
+
+
+def test_places_of_one_name_at_two_endpoints_are_two_copies(tmp_path, monkeypatch):
+    copies = []
+    for url in ("http://127.0.0.1:9000", "https://minio.example.org"):
+        monkeypatch.setenv("AWS_ENDPOINT_URL", url)
+        copies.append(results_folder("s3://bucket/maps", tmp_path))
+        assert home_of(copies[-1]).address == "s3://bucket/maps"
+    assert [copy.name for copy in copies] == ["s3+bucket+maps@127.0.0.1_9000", "s3+bucket+maps@minio.example.org"]
+    with pytest.raises(StoreError, match=r"set that, or give the address anew"):
+        home_of(copies[0] / "points")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "localhost:9000")
+    with pytest.raises(StoreError, match=r"expected https://host or http://host:port"):
+        results_folder("s3://bucket/maps", tmp_path)
 
 
 @pytest.mark.parametrize("text", ["ftp://somewhere", "s3://", "s3://B/x", "s3://bucket/a/../b", "s3://bucket/a//b"])
@@ -104,8 +121,12 @@ def test_what_one_machine_writes_another_reads_to_the_bit(machines):
 def test_a_lost_copy_loses_nothing(machines):
     here, _ = machines
     before = contents(here)
-    shutil.rmtree(here.folder)
+    shutil.rmtree(here.home.folder)
     assert contents(here) == before
+    # not even if it goes while somebody writes
+    shutil.rmtree(here.home.folder)
+    PointLog(here.folder).write(MODEL, [record(128 * 20)])
+    assert len(contents(here)) == len(before) + 1
 
 
 def test_what_could_not_be_put_is_not_here_either(machines, monkeypatch):
@@ -219,6 +240,26 @@ def test_a_lease_that_nobody_renewed_is_taken_over_and_its_holder_stops(machines
                 renew()
     with upkeep.locked(there.folder):  # nobody has it now
         pass
+
+
+def test_a_lease_is_renewed_while_its_holder_lives(machines, monkeypatch):
+    here, there = machines
+    monkeypatch.setattr(object_store, "LEASE_SECONDS", 1.5)
+    with upkeep.locked(here.folder) as renew:
+        time.sleep(3.0)
+        with pytest.raises(StoreError, match="is running"), upkeep.locked(there.folder):
+            raise AssertionError("two at once")
+        renew()
+
+
+def test_garbage_that_leaves_whole_segments_makes_nobody_look_again(machines):
+    here, there = machines
+    generation = there.home.folder / "points" / MODEL / GENERATION
+    going = set(sorted(here.scan(MODEL))[:3])
+    removal = upkeep.remove(here.folder, lambda entry: entry.name.key in going, leftovers=False, dry_run=False)
+    assert (removal.n_record, removal.n_segment) == (3, 3)
+    assert there.home.get(generation) is None
+    assert len(there.scan(MODEL)) == len(LANES) - 3
 
 
 # --- products

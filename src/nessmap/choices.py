@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from nessmap import identity, refinement
+from nessmap import identity, object_store, refinement
 from nessmap.refinement import Choice
 from nessmap.sweep import Sweep
 
@@ -32,12 +32,15 @@ def keep(sweep: Sweep, results: Path, choice: Choice, done: bool) -> None:
     partial = path.with_suffix(f".{uuid.uuid4().hex}.partial")
     partial.write_text(json.dumps({**described(sweep, choice), "done": done}))
     partial.replace(path)
+    object_store.publish(path)
 
 
 def kept(sweep: Sweep, results: Path) -> dict[str, Any]:
     """What was kept of this very sweep; empty if nothing was."""
+    path = results / sweep.name / FILE
+    home = object_store.home_of(path)
     try:
-        content = dict(json.loads((results / sweep.name / FILE).read_text()))
+        content = dict(json.loads((home.get(path) or b"{}") if home else path.read_text()))
     except (OSError, ValueError):
         return {}
     return content if content.get("of") == _identity(sweep) else {}

@@ -14,7 +14,7 @@ from nessmap.config import ConfigError, nearest, settings_schema
 from nessmap.executors import EXECUTORS
 from nessmap.manifests import renew_manifests, write_manifest
 from nessmap.messages import log
-from nessmap.object_store import publish
+from nessmap.object_store import home_of, publish
 from nessmap.refined_sweep import renew_choices, run_refined
 from nessmap.shard import CLOSING_SECONDS, run_shard
 from nessmap.stopping import time_limit
@@ -63,8 +63,8 @@ def simulate(arguments: argparse.Namespace) -> int:
     if not arguments.manifest:  # by hand: Snakemake would not notice that failed points have a number now
         renewed = renew_choices(sweep, arguments.results, choice, report) if choice and not report.absent else []
         for path in [*renewed, *renew_manifests(sweep, arguments.results)]:
-            publish(path)
             log.info("%s: %s says what became of its points; snakemake assembles them again", sweep.name, path)
+        publish(*sorted((arguments.results / sweep.name / "shards").glob("*.json")))
     command = sweep.command_line("simulate", arguments.results)
     if report.out_of_time and report.absent:
         said = f"{report.absent} of {len(points)} points have no result: the job's time was about to end"
@@ -230,7 +230,10 @@ def compact(arguments: argparse.Namespace) -> int:
 def gc(arguments: argparse.Namespace) -> int:
     """Records that nobody wants."""
     stems = (file.stem for file in sorted(SWEEPS.glob("*.yaml")))
-    begun = [name for stem in stems for name in (stem, stem + SMALL_SUFFIX) if (arguments.results / name).is_dir()]
+    # where results have a home, other machines may have begun any of them
+    all_begun = home_of(arguments.results) is not None
+    forms = [name for stem in stems for name in (stem, stem + SMALL_SUFFIX)]
+    begun = [name for name in forms if all_begun or (arguments.results / name).is_dir()]
     sweeps = [sweep_of(name) for name in (*begun, *arguments.sweeps)]
     return inspect_log.collect_garbage(arguments.results, sweeps, arguments.days, arguments.delete, arguments.json)
 

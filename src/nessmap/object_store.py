@@ -1,9 +1,10 @@
-"""Results whose home is an object store: `s3://bucket/prefix`. A local folder is their copy, and remembers whose it is.
+"""Results whose home is an object store: `s3://bucket/prefix`. A local folder is their copy, and its name says whose.
 
 What lies below a home is written once under the digest of what is in it, or replaced whole by a single put, which is atomic: so
-a copy needs no more than the names of what there is. Everything is put into the home before it appears in the copy. Nothing is
-lost with a copy, and machines that share no folder may share a home. Credentials and endpoint are those of the environment
-(AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION, AWS_ENDPOINT_URL). docs/scale.md, "An object store".
+a copy needs no more than the names of what there is. A segment of the point log is put into the home before it appears in the
+copy; what the workflow makes is put there before its rule has ended. Nothing is lost with a copy, and machines that share no
+folder may share a home. Credentials and endpoint are those of the environment (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY,
+AWS_REGION, AWS_ENDPOINT_URL). docs/scale.md, "An object store".
 """
 
 from __future__ import annotations
@@ -12,11 +13,12 @@ import json
 import os
 import platform
 import re
+import threading
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from functools import lru_cache
 from importlib.util import find_spec
@@ -24,10 +26,13 @@ from pathlib import Path
 from typing import Any
 
 ADDRESS = re.compile(r"s3://([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])((?:/[A-Za-z0-9_][A-Za-z0-9_.=-]*)*)/?")
-MARK = ".object-store"  # in a copy: the address of its home
+ENDPOINT = re.compile(r"https?://([A-Za-z0-9.-]+(?::[0-9]+)?)/?")
+# of a copy: address, and endpoint if there is one; no part of either has + or @ in it
+COPY = re.compile(r"s3\+([a-z0-9.-]+)((?:\+[A-Za-z0-9_.=-]+)*)(?:@([A-Za-z0-9.-]+(?:_[0-9]+)?))?")
 ROOT = "zarr.json"  # the object without which a Zarr store is none
 N_TRANSFER = 16  # at a time
-LEASE_SECONDS = 900.0  # after which a lease that was not renewed is another's: longer than any step of upkeep
+LEASE_SECONDS = 900.0  # after which a lease that was not renewed is another's
+PATIENCE_SECONDS = 600.0  # with a store that has answered before; one that never did is not waited for
 
 
 class StoreError(RuntimeError):
@@ -60,7 +65,7 @@ class Home:
         import obstore
 
         try:
-            return bytes(self._asked("read", obstore.get, self.key(path)).bytes())
+            return bytes(self._asked("read", lambda store, key: obstore.get(store, key).bytes(), self.key(path)))
         except FileNotFoundError:
             return None
 
@@ -87,29 +92,22 @@ class Home:
             path.unlink(missing_ok=True)
         missing = [path for path in wanted if path not in stale or _size(path) != wanted[path]["size"]]
         with ThreadPoolExecutor(N_TRANSFER) as pool:
-            for path in filter(None, pool.map(self.fetch_one, missing)):
-                changed = wanted[path]["last_modified"].timestamp()
-                os.utime(path, (changed, changed))
+            list(pool.map(self.fetch_one, missing))
         return sorted(wanted)
 
-    def fetch_one(self, path: Path) -> Path | None:
-        """Make a file what its object is; None if there is no object."""
-        import obstore
-
-        try:
-            found = self._asked("read", obstore.get, self.key(path))
-        except FileNotFoundError:
-            return None
+    def fetch_one(self, path: Path) -> bool:
+        """Make a file what its object is, as old as that; whether there is an object."""
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_name(f".{path.name}.{uuid.uuid4().hex}.partial")
         try:
-            with partial.open("wb") as file:
-                for chunk in found.stream():
-                    file.write(chunk)
+            changed = self._asked("read", _to_file, self.key(path), partial)
+            os.utime(partial, (changed, changed))
             partial.replace(path)
+        except FileNotFoundError:
+            return False
         finally:
             partial.unlink(missing_ok=True)
-        return path
+        return True
 
     def put_folder(self, source: Path, folder: Path) -> None:
         """Make the objects of a folder, a Zarr store, those of a source; while they change there is no store."""
@@ -120,56 +118,70 @@ class Home:
             list(pool.map(lambda name: self.put(name, files[name]), files.keys() - {folder / ROOT}))
         self.remove(*there.keys() - files.keys())
         self.put(folder / ROOT, files[folder / ROOT])
+        if files.keys() - self.sizes(folder).keys():  # what is missing would be read as NaN
+            self.remove(folder / ROOT)
+            raise StoreError(f"{self.url(folder)}: another process wrote it at the same time; repeat the command")
 
     @contextmanager
     def lease(self, path: Path) -> Iterator[Callable[[], None]]:
-        """Alone with what a file's object stands for; yields what renews it. StoreError if somebody else has it.
+        """Alone with what a file's object stands for; yields what raises if that is no longer so. StoreError if somebody
+        else has it.
 
-        A process that was killed keeps it for LEASE_SECONDS.
+        It is renewed while the process lives; one that was killed keeps it for LEASE_SECONDS.
         """
-        holder = {"host": platform.node(), "pid": os.getpid(), "lease": uuid.uuid4().hex}
-        tag: str | None = self._take(path, holder)
+        tag: str | None = self._take(path)
+        one_at_a_time, ended = threading.Lock(), threading.Event()
 
         def renew() -> None:
             nonlocal tag
-            tag = self._put_if(path, holder, {"e_tag": tag})
+            with one_at_a_time:
+                tag = tag and self._put_if(path, {"e_tag": tag})
             if tag is None:
                 raise StoreError(
                     f"{self.url(path)}: taken by another process, as this one was slow; repeat the command"
                 )
 
+        def keep() -> None:
+            while not ended.wait(abs(LEASE_SECONDS) / 5):
+                with suppress(StoreError):
+                    renew()
+
+        keeper = threading.Thread(target=keep, daemon=True)
+        keeper.start()
         try:
             yield renew
         finally:
-            if tag is not None:
+            ended.set()
+            keeper.join()
+            with suppress(StoreError):
+                renew()  # only what is still this process's is given back
                 self.remove(path)
 
-    def _take(self, path: Path, holder: dict[str, Any]) -> str:
+    def _take(self, path: Path) -> str:
         import obstore
 
-        tag = self._put_if(path, holder, "create")
-        if tag is None:
-            try:
-                there = self._asked("read", obstore.head, self.key(path))
-            except FileNotFoundError:  # given back since
-                return self._take(path, holder)
-            if time.time() - there["last_modified"].timestamp() > LEASE_SECONDS:
-                tag = self._put_if(path, holder, {"e_tag": there["e_tag"]})
-        if tag is None:
-            other = json.loads(self.get(path) or b"{}")
-            who = f"process {other.get('pid', '?')} on {other.get('host', '?')}"
-            raise StoreError(
-                f"{self.url(path)}: compact, gc or forget is running ({who}); repeat this when it is over, or"
-                f" {LEASE_SECONDS / 60:.0f} minutes after it was killed"
-            )
-        return tag
+        if tag := self._put_if(path, "create"):
+            return tag
+        with suppress(FileNotFoundError):  # given back since
+            there = self._asked("read", obstore.head, self.key(path))
+            abandoned = time.time() - there["last_modified"].timestamp() > LEASE_SECONDS
+            if abandoned and (tag := self._put_if(path, {"e_tag": there["e_tag"]})):
+                return tag
+        other = json.loads(self.get(path) or b"{}")
+        who = f"process {other.get('pid', '?')} on {other.get('host', '?')}"
+        raise StoreError(
+            f"{self.url(path)}: compact, gc or forget is running ({who}); repeat this when it is over, or"
+            f" {LEASE_SECONDS / 60:.0f} minutes after it was killed"
+        )
 
-    def _put_if(self, path: Path, content: dict[str, Any], mode: Any) -> str | None:
-        """Tag of what was written; None if the object was not what the mode says."""
+    def _put_if(self, path: Path, mode: Any) -> str | None:
+        """Write who holds a lease; the tag of what was written, None if the object was not what the mode says."""
         import obstore
         from obstore.exceptions import AlreadyExistsError, PreconditionError
 
-        text = json.dumps(content).encode()
+        # never the same content twice: tags may be digests of it
+        holder = {"host": platform.node(), "pid": os.getpid(), "renewal": uuid.uuid4().hex}
+        text = json.dumps(holder).encode()
         try:
             put = self._asked("written", obstore.put, self.key(path), text, mode=mode, use_multipart=False)
         except (AlreadyExistsError, PreconditionError, FileNotFoundError):
@@ -187,15 +199,20 @@ class Home:
         from obstore.exceptions import AlreadyExistsError, BaseError, PreconditionError
 
         try:
-            return ask(_client(self.address), *words, **options)
+            answer = ask(_client(self.address, self.address in _answered), *words, **options)
         except (AlreadyExistsError, PreconditionError):
             raise
-        except BaseError as error:
+        except (BaseError, FileNotFoundError) as error:
             reason = " ".join(str(error).split())
+            if isinstance(error, FileNotFoundError) and "NoSuchBucket" not in reason:
+                raise
             said = next((text for sign, text in _REASONS.items() if sign in reason), reason[:200])
             raise StoreError(f"{self.address}: cannot be {what} ({said})") from None
+        _answered.add(self.address)
+        return answer
 
 
+_answered: set[str] = set()  # addresses of stores that were there once: from then on hiccups are waited for
 _REASONS = {
     "NoSuchBucket": "there is no such bucket; create it",
     "169.254.169.254": "no credentials; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
@@ -205,13 +222,28 @@ _REASONS = {
 
 
 @lru_cache(maxsize=8)
-def _client(address: str) -> Any:
+def _client(address: str, is_known: bool) -> Any:
     from obstore.store import from_url
 
-    # plain HTTP only where an endpoint asks for it by name
-    plain = os.environ.get("AWS_ENDPOINT_URL", "").startswith("http://")
-    retries: Any = {"max_retries": 6, "retry_timeout": timedelta(seconds=60)}
-    return from_url(address, client_options={"allow_http": plain, "timeout": "60s"}, retry_config=retries)
+    # plain HTTP only where an endpoint asks for it by name; a timeout is one of a whole transfer
+    options: Any = {
+        "allow_http": os.environ.get("AWS_ENDPOINT_URL", "").startswith("http://"),
+        "connect_timeout": "10s",
+        "timeout": f"{PATIENCE_SECONDS:.0f}s",
+    }
+    retries: Any = {"max_retries": 100 if is_known else 4, "retry_timeout": timedelta(seconds=2 * PATIENCE_SECONDS)}
+    return from_url(address, client_options=options, retry_config=retries)
+
+
+def _to_file(store: Any, key: str, path: Path) -> float:
+    """Write an object to a file; when it was changed last [s since 1970]."""
+    import obstore
+
+    found = obstore.get(store, key)
+    with path.open("wb") as file:
+        for chunk in found.stream():
+            file.write(chunk)
+    return float(found.meta["last_modified"].timestamp())
 
 
 def _size(path: Path) -> int:
@@ -222,7 +254,7 @@ def _size(path: Path) -> int:
 
 
 def results_folder(text: str, below: Path) -> Path:
-    """The folder of results that are given as a folder or an address; of an address the copy, `below`/s3/bucket/prefix."""
+    """The folder of results that are given as a folder or an address; of an address the copy, below a folder of copies."""
     if "://" not in text:
         return Path(text)
     match = ADDRESS.fullmatch(text)
@@ -230,25 +262,30 @@ def results_folder(text: str, below: Path) -> Path:
         raise StoreError(f"results = {text}, expected a folder or an address like s3://bucket/prefix")
     if not find_spec("obstore"):
         raise StoreError(f"results = {text} needs obstore, which speaks with object stores: pip install 'nessmap[s3]'")
-    address = f"s3://{match[1]}{match[2]}"
-    folder = below / "s3" / match[1] / match[2].strip("/")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / MARK).write_text(address + "\n")
-    except OSError as error:
-        raise StoreError(f"{folder}: cannot be written ({error.strerror}); it is the copy of {address}") from None
-    return folder
+    endpoint = _endpoint()
+    return below / f"s3+{match[1]}{match[2].replace('/', '+')}{'@' if endpoint else ''}{endpoint}"
 
 
 def home_of(path: Path) -> Home | None:
     """The home of what lies in a folder of results, or of that folder; None where the folder itself is all there is."""
     whole = Path(os.path.abspath(path))
     for folder in (whole, *whole.parents):
-        try:
-            return Home((folder / MARK).read_text().strip(), folder)
-        except (FileNotFoundError, NotADirectoryError):
-            continue
+        if match := COPY.fullmatch(folder.name):
+            address = f"s3://{match[1]}{match[2].replace('+', '/')}"
+            if (match[3] or "") != _endpoint():
+                there = f"AWS_ENDPOINT_URL=.../{match[3].replace('_', ':')}" if match[3] else "no AWS_ENDPOINT_URL"
+                raise StoreError(f"{folder}: the copy of {address} with {there}; set that, or give the address anew")
+            return Home(address, folder)
     return None
+
+
+def _endpoint() -> str:
+    """Host and port of the endpoint in the environment, as the name of a copy has it; '' for Amazon's own."""
+    url = os.environ.get("AWS_ENDPOINT_URL", "")
+    match = ENDPOINT.fullmatch(url)
+    if url and not match:
+        raise StoreError(f"AWS_ENDPOINT_URL = {url}, expected https://host or http://host:port")
+    return match[1].replace(":", "_") if match else ""
 
 
 def publish(*paths: Path) -> None:
@@ -263,7 +300,8 @@ def publish(*paths: Path) -> None:
 
 def withdraw(paths: Iterable[Path]) -> None:
     """Remove files from the home of their results, if there is one, and then here."""
-    for path in paths:
-        if home := home_of(path):
-            home.remove(path)
+    listed = list(paths)
+    if listed and (home := home_of(listed[0])):  # all are of the same results
+        home.remove(*listed)
+    for path in listed:
         path.unlink(missing_ok=True)

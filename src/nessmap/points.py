@@ -29,6 +29,7 @@ from nessmap.segment_index import SegmentIndex
 from nessmap.simulate import Record, Status
 
 SUFFIX = ".zarr.zip"
+PROBE = ".probe"  # at home: that it can be written
 GENERATION = ".generation"  # changes when records move
 ATTEMPTS = 20  # at reading what is being merged
 SET_ASIDE = "set-aside"
@@ -252,16 +253,15 @@ class PointLog:
             probe.touch()
             probe.unlink()
             if self.home:
-                self.home.put(probe, b"")
-                self.home.remove(probe)
+                self.home.put(folder / PROBE, b"")
         except OSError as error:
             raise LogError(
                 f"{folder}: cannot be written ({error.strerror}); make it writable or choose --results"
             ) from None
 
-    def remove(self, segment: Path) -> None:
-        """Delete a segment, at home and here."""
-        object_store.withdraw([segment])
+    def remove(self, segments: Iterable[Path]) -> None:
+        """Delete segments, at home and here."""
+        object_store.withdraw(segments)
 
     def _fetched_anew(self, segment: Path, error: Exception) -> bool:
         """Whether it was only the copy of a segment that was damaged, and is mended; or whether its home lost it since."""
@@ -279,10 +279,10 @@ class PointLog:
         """Move a segment out of the way, unless it is not the segment that is at fault."""
         _raise_if_no_damage(segment, error)
         aside = self.folder / SET_ASIDE / segment.name
-        if self.home and segment.exists():
-            self.home.put(aside, segment)
-            self.home.remove(segment)
         try:
+            if self.home:
+                self.home.put(aside, segment)
+                self.home.remove(segment)
             aside.parent.mkdir(exist_ok=True)
             segment.replace(aside)
         except FileNotFoundError:  # another process was faster

@@ -16,6 +16,7 @@ from itertools import groupby
 from typing import Generic, Protocol, TypeVar
 
 from nessmap import identity
+from nessmap.object_store import StoreError
 from nessmap.points import SUFFIX, PointLog
 
 LOOK_SECONDS = 1.0  # between looks at the log
@@ -48,7 +49,11 @@ class Watch:
         began = time.monotonic()
         if began < self.next_look:
             return set()
-        found = [segment for segment in self._log.segments(self._model) if segment.name not in self._known]
+        try:
+            found = [segment for segment in self._log.segments(self._model) if segment.name not in self._known]
+        except StoreError:  # it is looked at for nothing but to save work
+            self.next_look = time.monotonic() + LOOK_SECONDS
+            return set()
         self._known.update(segment.name for segment in found)
         keys = {entry.name.key for entry in self._log.entries(found)}
         now = time.monotonic()

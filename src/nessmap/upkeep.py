@@ -61,7 +61,8 @@ def compact(folder: Path, models: Iterable[str] | None = None) -> tuple[int, int
             point_log.scan(model)  # damaged segments are set aside first: none may be merged
             segments = point_log.segments(model)
             for group in _groups(segments):
-                _rewrite(point_log, model, group, lambda _: True, renew)
+                made = _rewritten(point_log, model, group, lambda _: True, renew)
+                _delete(point_log, model, group, [made] if made else [], renew)
             before, after = before + len(segments), after + len(point_log.segments(model))
     return before, after
 
@@ -82,14 +83,14 @@ def _groups(segments: Sequence[Path]) -> Iterator[list[Path]]:
         yield group
 
 
-def _rewrite(
+def _rewritten(
     point_log: PointLog,
     model: str,
     segments: Sequence[Path],
     keep: Callable[[Entry], bool],
     renew: Callable[[], None],
-) -> None:
-    """Put the records of segments that are to be kept into one; the old ones go when it is on disk."""
+) -> Path | None:
+    """The segment into which the records of segments that are to be kept were put; None if there are none."""
     best: dict[str, Entry] = {}
     for entry in point_log.entries(segments):
         kept = best.get(entry.name.key)
@@ -101,12 +102,18 @@ def _rewrite(
     records = [
         Record(e.name, e.status, arrays.get(key), e.end, e.wall_time, e.message) for key, e in sorted(best.items())
     ]
-    made = point_log.write(model, records) if records else None
     renew()
-    point_log.announce(model)
-    for segment in segments:
-        if segment != made:
-            point_log.remove(segment)
+    return point_log.write(model, records) if records else None
+
+
+def _delete(
+    point_log: PointLog, model: str, segments: Sequence[Path], made: Sequence[Path], renew: Callable[[], None]
+) -> None:
+    """Delete segments whose records are elsewhere now, in those that were made, or are unwanted."""
+    renew()
+    if made:
+        point_log.announce(model)
+    point_log.remove(segment for segment in segments if segment not in made)
 
 
 def remove(folder: Path, unwanted: Callable[[Entry], bool], leftovers: bool, dry_run: bool) -> Removal:
@@ -118,12 +125,17 @@ def remove(folder: Path, unwanted: Callable[[Entry], bool], leftovers: bool, dry
             by_segment: dict[Path, list[Entry]] = {}
             for entry in point_log.entries(point_log.segments(model)):
                 by_segment.setdefault(entry.segment, []).append(entry)
+            made, old = [], []
             for segment, entries in by_segment.items():
                 going = sum(map(unwanted, entries))
                 n_record, n_segment = n_record + going, n_segment + (going == len(entries))
                 n_byte += segment.stat().st_size * going // len(entries)
                 if going and not dry_run:
-                    _rewrite(point_log, model, [segment], lambda entry: not unwanted(entry), renew)
+                    old.append(segment)
+                    if kept := _rewritten(point_log, model, [segment], lambda entry: not unwanted(entry), renew):
+                        made.append(kept)
+            if old:  # all at once: those who read look again but once
+                _delete(point_log, model, old, made, renew)
         sizes = _leftovers(point_log) if leftovers else {}
         n_byte += sum(sizes.values())
         if not dry_run:
