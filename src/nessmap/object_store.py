@@ -43,12 +43,16 @@ class Home:
     """What lies below an address; its objects are named by the files of a folder, their copy."""
 
     def __init__(self, address: str, folder: Path) -> None:
-        self.address, self.folder = address, folder
+        self.address, self.folder = address, Path(os.path.abspath(folder))
 
     def key(self, path: Path) -> str:
         """The name of a file's object below the address; '' for the folder itself."""
-        name = Path(os.path.abspath(path)).relative_to(os.path.abspath(self.folder)).as_posix()
+        name = self._named(path).relative_to(self.folder).as_posix()
         return "" if name == "." else name
+
+    def _named(self, path: Path) -> Path:
+        """A path as those are spelled that this gives."""
+        return Path(os.path.abspath(path))
 
     def url(self, path: Path) -> str:
         """Where a file's object is, for people."""
@@ -82,6 +86,7 @@ class Home:
 
     def fetch(self, folder: Path, suffix: str) -> list[Path]:
         """Make the files with a suffix in subfolders of a folder those that have an object; which they are, by name."""
+        folder = self._named(folder)
         # before the objects are listed: a file appears after its object, so that one without an object was removed
         stale = set(folder.glob(f"*/*{suffix}"))
         wanted = {
@@ -111,6 +116,7 @@ class Home:
 
     def put_folder(self, source: Path, folder: Path) -> None:
         """Make the objects of a folder, a Zarr store, those of a source; while they change there is no store."""
+        folder = self._named(folder)
         files = {folder / path.relative_to(source): path for path in source.rglob("*") if path.is_file()}
         there = self.sizes(folder)
         self.remove(*there.keys() & {folder / ROOT})
