@@ -43,10 +43,11 @@ def packed(values: Array, bits: int = MANTISSA, smooth: bool = False) -> str:
     words = np.where(np.isnan(values).ravel(), np.uint32(0x7FC00000), words).astype("<u4")
     if smooth:
         words = np.diff(words >> np.uint32(dropped), prepend=np.uint32(0)).astype("<u4")
-    return _deflated(words.view(np.uint8).reshape(-1, 4).T.tobytes())
+    return deflated(words.view(np.uint8).reshape(-1, 4).T.tobytes())
 
 
-def _deflated(content: bytes) -> str:
+def deflated(content: bytes) -> str:
+    """Bytes as text: deflated, in base64."""
     # level and window fixed: the same numbers make the same page
     return base64.b64encode(zlib.compress(content, 9)).decode()
 
@@ -76,12 +77,12 @@ def payload(dataset: xr.Dataset, command: str) -> dict[str, Any]:
         "digest": attributes["content_digest"],
         "axes": [_axis(dataset, dim) for dim in (*dims, *own)],
         "n_swept": len(dims),
-        "status": _deflated(dataset["status"].values.astype(np.uint8).tobytes()),
+        "status": deflated(dataset["status"].values.astype(np.uint8).tobytes()),
         "statuses": str(dataset["status"].attrs["flag_meanings"]).split(),
         "rate": packed(dataset["leading_rate"].values, THEORY_BITS),
         "rate_lines": _lines(dataset, "leading_rate_line_{}", dims, LARGEST),
         "wall_time": packed(dataset["wall_time"].values, ERROR_BITS),
-        "keys": _deflated(b"".join(bytes.fromhex(key) for key in dataset["key"].values.ravel())),
+        "keys": deflated(b"".join(bytes.fromhex(key) for key in dataset["key"].values.ravel())),
         "observables": _observables(dataset, names, dims),
     }
 
@@ -125,7 +126,7 @@ def _observables(dataset: xr.Dataset, names: list[str], dims: list[str]) -> list
                 # what is expected has the value's digits, because z is made of their difference
                 "theory": packed(theory, max(THEORY_BITS, bits) if unbiased else THEORY_BITS),
                 "expected": "" if unbiased else packed(expected, bits),
-                "flag": _deflated(dataset[f"{name}_flag"].values.astype(np.uint8).tobytes()),
+                "flag": deflated(dataset[f"{name}_flag"].values.astype(np.uint8).tobytes()),
                 "flags": str(dataset[f"{name}_flag"].attrs["flag_meanings"]).split(),
                 "lines": lines,
             }
