@@ -5,6 +5,8 @@ BIN := $(CURDIR)/$(VENV)/bin
 STAMP := $(VENV)/installed
 TOOLS := $(VENV)/tools
 COMPILED := $(VENV)/compiled
+# what is drawn soonest, so that there is something to look at
+FIRST := results/relaxation-small/figures/parts.svg results/power_spectrum-small/figures/line.svg
 # Python compiles what is imported, once, instead of pip all that there is: half of an installation
 unexport PYTHONDONTWRITEBYTECODE
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile
@@ -14,7 +16,7 @@ PYTEST := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest --num
 .PHONY: run test test-slow test-slurm docs lint lock clean
 
 run: $(STAMP)
-	$(BIN)/snakemake --config small=true
+	$(BIN)/snakemake --config small=true --prioritize $(FIRST)
 	@if [ -n "$$(find results -newer results/report.html -path '*/figures/*.svg' 2>/dev/null)" ] || [ ! -f results/report.html ]; then \
 	  $(BIN)/snakemake --config small=true --report results/report.html; fi
 	@$(MAKE) --no-print-directory $(COMPILED)

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from figure_cases import MAP, case
 from figure_refined import refined_points
-from figure_sweeps import EPR, OK, SHORT_RUN, common_sweep, curved_sweep
+from figure_sweeps import EPR, OK, SHORT_RUN, common_sweep, curved_sweep, field_sweep
 from nessmap import figures
 from nessmap.figures import calibration, colours, curves, maps, signs
 
@@ -55,7 +55,32 @@ def test_signs_of_large_z_scores_are_written_in_their_cells(field: xr.Dataset) -
     assert (np.abs(z) >= 2).any()
 
 
-def test_narrow_cells_carry_no_sign() -> None:
+def test_of_narrow_cells_the_largest_carry_signs_that_keep_apart() -> None:
+    rng = np.random.default_rng(5)
+    columns, rows = (part.ravel() for part in np.meshgrid(np.arange(33.0), np.arange(99.0)))
+    z, places = rng.standard_t(15, columns.size), np.stack([5.2 * columns, 1.1 * rows], axis=1)
+    axes = Figure().subplots()
+    signs.draw(axes, columns, rows, z, 2.0, 1.1, places)
+    marked = {sign: written(axes, gid) for gid, sign in (("plus", 1), ("minus", -1))}
+    by_place = {(x, y): value for x, y, value in zip(columns, rows, z, strict=True)}
+    assert all(sign * by_place[place] >= 2 for sign, found in marked.items() for place in found)
+    both = np.array([*marked[1], *marked[-1]]) * [5.2, 1.1]
+    apart = np.hypot(*(both[:, None] - both).transpose(2, 0, 1)) + np.diag(np.full(len(both), np.inf))
+    assert apart.min() >= signs.SPARSE
+    # and there is one near every large score: it, or a larger one that is as near as two may be
+    large = places[np.abs(z) >= 2]
+    assert np.hypot(*(large[:, None] - both).transpose(2, 0, 1)).min(axis=1).max() < signs.SPARSE
+    farthest = int(np.argmax(np.abs(z)))
+    assert (columns[farthest], rows[farthest]) in marked[int(np.sign(z[farthest]))]
+
+
+@pytest.mark.slow
+def test_a_map_of_many_cells_has_the_signs_of_its_largest_scores() -> None:
+    figure = figures.draw("phase_diagram", field_sweep(80, 90), **MAP)
+    assert all(written(figure.axes[1], gid) for gid in ("plus", "minus"))
+
+
+def test_narrow_cells_without_a_place_carry_no_sign() -> None:
     axes = Figure().subplots()
     for side in (0.9 * signs.SMALLEST, 1.1 * signs.SMALLEST):
         signs.draw(axes, [0, 1, 2], [0, 0, 0], [-3.0, 1.0, np.nan], 2.0, side)

@@ -13,13 +13,24 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nessmap.explorer.payload import payload
+from nessmap.explorer.payload import deflated, payload
 
 if TYPE_CHECKING:
     import xarray as xr
 
 # in the order in which they are read: each uses what stands before it
 SCRIPTS = ("unpack.js", "scales.js", "colours.js", "contours.js", "map.js", "cuts.js", "record.js", "main.js")
+
+# the program is packed as its numbers are: most of a small page would be script
+START = """
+(async () => {
+  const packed = atob(document.getElementById("program").textContent);
+  const bytes = Uint8Array.from(packed, (letter) => letter.charCodeAt(0));
+  const script = document.createElement("script");
+  script.textContent = await new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"))).text();
+  document.body.append(script);
+})();
+"""
 
 
 def page(dataset: xr.Dataset, command: str) -> str:
@@ -37,18 +48,23 @@ def page(dataset: xr.Dataset, command: str) -> str:
     script = '"use strict";\n' + "\n".join(
         _colour_tables(name) or folder.joinpath(name).read_text() for name in SCRIPTS
     )
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    allowed = " ".join(f"'sha256-{_digest(text)}'" for text in (START, script))
     filled = {
         "TITLE": html.escape(dataset.attrs.get("title") or dataset.attrs["sweep"]),
-        "POLICY": f"default-src 'none'; img-src data: blob:; style-src 'unsafe-inline'; script-src 'sha256-{digest}'",
+        "POLICY": f"default-src 'none'; img-src data: blob:; style-src 'unsafe-inline'; script-src {allowed}",
         "STYLE": folder.joinpath("page.css").read_text(),
         "DATA": content.replace("</", "<\\/"),
-        "SCRIPT": script,
+        "PROGRAM": deflated(script.encode()),
+        "START": START,
     }
     text = folder.joinpath("page.html").read_text()
     for name, value in filled.items():
         text = text.replace(f"@{name}@", value)
     return text
+
+
+def _digest(script: str) -> str:
+    return base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
 
 
 def _colour_tables(name: str) -> str:

@@ -2,12 +2,23 @@
 
 const CUT = { width: 520, height: 184, left: 80, right: 14, top: 10, bottom: 48 };
 
+// The cells of a cut in its order. In a list of points: those that differ from the chosen one along the cut alone, or, where
+// there are none, all of them, as where several coordinates change together.
+function orderOfCut(data, state, x) {
+  const all = x.values.map((_, i) => i);
+  const others = data.axisOf[x.axis].coordinates.filter((c) => c.name !== x.name);
+  const chosen = state.at[x.axis];
+  const own = all.filter((i) => others.every((c) => c.values[i] === c.values[chosen]));
+  const order = own.length > 1 ? own : all;
+  return x.words ? order : order.sort((a, b) => x.values[a] - x.values[b]);
+}
+
 function drawCut(data, observable, state, x, size = CUT) {
   const box = { left: size.left, right: size.width - size.right, top: size.top, bottom: size.height - size.bottom };
-  const order = x.words ? x.values.map((_, i) => i) : x.values.map((v, i) => [v, i]).sort((a, b) => a[0] - b[0]).map((p) => p[1]);
-  const sx = scaleOf(x.words ? x : { ...x, values: order.map((i) => x.values[i]) }, box.left, box.right);
+  const order = orderOfCut(data, state, x);
+  const sx = scaleOf(distinct(x), box.left, box.right);
   const at = (i) => offset(data, observable.axes, { ...state.at, [x.axis]: i });
-  const place = (i) => (x.words ? sx.position(i) : sx.at(x.values[i]));
+  const place = (i) => (x.words ? sx.position(distinct(x).values.indexOf(x.values[i])) : sx.at(x.values[i]));
   const points = order.map((i) => ({ i, p: place(i), v: observable.value[at(i)], e: observable.error[at(i)], t: observable.theory[at(i)] }));
   const fine = observable.lines[x.axis];
   const curve = fine && !x.words
@@ -26,11 +37,14 @@ function drawCut(data, observable, state, x, size = CUT) {
   const clip = (v) => Math.min(Math.max(v, box.top), box.bottom).toFixed(1);
   const out = [];
   for (const [p] of yTicks) out.push(`<path d="M${box.left} ${p.toFixed(1)}H${box.right}" stroke="var(--rule)"/>`);
+  // between the points of a list nobody computed a theory: it is said where it is known
+  const listed = data.axisOf[x.axis].coordinates.length > 1;
   let pen = "M";
   let d = "";
   for (const [p, v] of curve) {
     const shown = keep(v) && y(v) > box.top - 400 && y(v) < box.bottom + 400;
-    d += shown ? `${pen}${p.toFixed(1)} ${y(v).toFixed(1)}` : "";
+    if (listed) d += shown ? `M${(p - 6).toFixed(1)} ${y(v).toFixed(1)}h12` : "";
+    else d += shown ? `${pen}${p.toFixed(1)} ${y(v).toFixed(1)}` : "";
     pen = shown ? "L" : "M";
   }
   const name = `cut-${observable.axes.indexOf(x.axis)}`;

@@ -137,13 +137,15 @@ function cellAt(event) {
   const nearest = (places, p) => places.reduce((best, q, i) => (Math.abs(q - p) < Math.abs(places[best] - p) ? i : best), 0);
   const within = (edges, p) => edges.slice(1).findIndex((e, i) => (p - edges[i]) * (p - e) <= 0);
   if (!state.y) {
-    const scale = scaleOf(state.x, 80, 620);
-    return { [state.x.axis]: nearest(state.x.values.map((v, i) => (state.x.words ? scale.position(i) : scale.at(v))), px) };
+    const scale = scaleOf(distinct(state.x), 80, 620);
+    const order = orderOfCut(data, state, state.x);
+    const place = (i) => (state.x.words ? scale.position(distinct(state.x).values.indexOf(state.x.values[i])) : scale.at(state.x.values[i]));
+    return { [state.x.axis]: order[nearest(order.map(place), px)] };
   }
   if (state.x.axis === state.y.axis) {
-    const circles = [...$("map").querySelectorAll("circle")].filter((c) => !c.closest("defs"));
-    const far = circles.map((c) => Math.hypot(c.getAttribute("cx") - px, c.getAttribute("cy") - py));
-    return { [state.x.axis]: far.indexOf(Math.min(...far)) };
+    const places = placesOf(state.x, state.y);
+    const far = places.px.map((p, k) => Math.hypot(p - px, places.py[k] - py));
+    return { [state.x.axis]: nearest(far, 0) };
   }
   const i = within(scaleOf(state.x, BOX.left, BOX.right).edges, px);
   const j = within(scaleOf(state.y, BOX.bottom, BOX.top).edges, py);
@@ -159,6 +161,19 @@ function move(change) {
 function step(axis, by) {
   const n = data.axisOf[axis].n;
   move({ [axis]: Math.min(n - 1, Math.max(0, state.at[axis] + by)) });
+}
+
+// The nearest point of a list in a direction on the panel, at most half a right angle off it; the chosen one where there is none.
+function neighbour([dx, dy]) {
+  const { px, py } = placesOf(state.x, state.y);
+  const here = state.at[state.x.axis];
+  let [best, least] = [here, Infinity];
+  px.forEach((p, k) => {
+    const [u, v] = [p - px[here], py[k] - py[here]];
+    const [along, across] = [u * dx + v * dy, Math.abs(u * dy - v * dx)];
+    if (along > 0 && across <= along && along + 2 * across < least) [best, least] = [k, along + 2 * across];
+  });
+  return { [state.x.axis]: best };
 }
 
 function save(name, content, kind) {
@@ -225,6 +240,8 @@ function listen() {
     const keys = { ArrowLeft: [x, -1], ArrowRight: [x, 1], ArrowDown: [y, -1], ArrowUp: [y, 1], Home: [x, -Infinity], End: [x, Infinity], PageDown: [y, -Infinity], PageUp: [y, Infinity] };
     if (!keys[event.key]) return;
     event.preventDefault();
+    const directions = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowDown: [0, 1], ArrowUp: [0, -1] };
+    if (state.y && state.x.axis === state.y.axis && directions[event.key]) return move(neighbour(directions[event.key]));
     step(...keys[event.key]);
   });
   const stem = () => `${data.sweep}-${observableOf().name}`;

@@ -7,6 +7,7 @@ that equal ones lie together, deflated, in base64.
 from __future__ import annotations
 
 import base64
+import json
 import math
 import zlib
 from collections.abc import Mapping
@@ -43,10 +44,11 @@ def packed(values: Array, bits: int = MANTISSA, smooth: bool = False) -> str:
     words = np.where(np.isnan(values).ravel(), np.uint32(0x7FC00000), words).astype("<u4")
     if smooth:
         words = np.diff(words >> np.uint32(dropped), prepend=np.uint32(0)).astype("<u4")
-    return _deflated(words.view(np.uint8).reshape(-1, 4).T.tobytes())
+    return deflated(words.view(np.uint8).reshape(-1, 4).T.tobytes())
 
 
-def _deflated(content: bytes) -> str:
+def deflated(content: bytes) -> str:
+    """Bytes as text: deflated, in base64."""
     # level and window fixed: the same numbers make the same page
     return base64.b64encode(zlib.compress(content, 9)).decode()
 
@@ -76,14 +78,37 @@ def payload(dataset: xr.Dataset, command: str) -> dict[str, Any]:
         "digest": attributes["content_digest"],
         "axes": [_axis(dataset, dim) for dim in (*dims, *own)],
         "n_swept": len(dims),
-        "status": _deflated(dataset["status"].values.astype(np.uint8).tobytes()),
+        "status": deflated(dataset["status"].values.astype(np.uint8).tobytes()),
         "statuses": str(dataset["status"].attrs["flag_meanings"]).split(),
         "rate": packed(dataset["leading_rate"].values, THEORY_BITS),
         "rate_lines": _lines(dataset, "leading_rate_line_{}", dims, LARGEST),
         "wall_time": packed(dataset["wall_time"].values, ERROR_BITS),
-        "keys": _deflated(b"".join(bytes.fromhex(key) for key in dataset["key"].values.ravel())),
+        "keys": deflated(b"".join(bytes.fromhex(key) for key in dataset["key"].values.ravel())),
+        "boundaries": _boundaries(dataset),
         "observables": _observables(dataset, names, dims),
     }
+
+
+def _boundaries(dataset: xr.Dataset) -> list[dict[str, Any]]:
+    """What a refined sweep located: where each boundary is, along which axis, and how well that is known there."""
+    if "boundary_of" not in dataset:
+        return []
+    which, along = (np.array([str(v) for v in dataset[f"boundary_{part}"].values]) for part in ("of", "axis"))
+    names = [str(c) for c in dataset.coords if f"boundary_{c}" in dataset]
+    made = []
+    for words in dict.fromkeys(which.tolist()):
+        own = np.flatnonzero(which == words)
+        places = {name: [_short(v) for v in dataset[f"boundary_{name}"].values[own]] for name in names}
+        errors = [_short(v) for v in dataset["boundary_error"].values[own]]
+        made.append({"of": words, "axis": along[own].tolist(), "error": errors, "places": places})
+    return made
+
+
+def _short(value: Any) -> float | str | None:
+    """A number to seven digits, as JSON has them; words stay."""
+    if isinstance(value, str | np.str_):
+        return str(value)
+    return float(f"{float(value):.7g}") if np.isfinite(value) else None
 
 
 def _axis(dataset: xr.Dataset, dim: str) -> dict[str, Any]:
@@ -96,8 +121,26 @@ def _coordinate(dataset: xr.Dataset, name: str) -> dict[str, Any]:
     variable = dataset.coords[name]
     words = variable.dtype.kind in "OUT"
     values = [str(v) if words else float(v) for v in variable.values]
-    facts = {key: str(variable.attrs.get(key, default)) for key, default in (("long_name", name), ("units", "1"))}
+    facts: dict[str, Any] = {
+        key: str(variable.attrs.get(key, default)) for key, default in (("long_name", name), ("units", "1"))
+    }
+    if not words and f"place_{name}" in dataset and "refinement" in dataset.attrs:
+        facts |= {"geometric": _is_geometric(dataset, name)}
     return {"name": name, "words": words, "values": values, **facts}
+
+
+def _is_geometric(dataset: xr.Dataset, name: str) -> bool:
+    """The grid before its refinement had equal ratios along this axis and not equal steps."""
+    made = json.loads(dataset.attrs["refinement"])
+    n_step = max(made["shape"][made["axes"].index(name)] - 1, 1)
+    places = dataset[f"place_{name}"].values
+    _, first = np.unique(places, return_index=True)
+    first = first[places[first] % max(int(places.max()) // n_step, 1) == 0]
+    knots = np.asarray(dataset[name].values[first], float)
+    if len(knots) < 3 or not (knots > 0).all():
+        return False
+    ratios, steps = np.diff(np.log(knots)), np.diff(knots)
+    return bool(np.ptp(ratios) < 0.05 * ratios.max() and steps.max() > 1.5 * steps.min())
 
 
 def _observables(dataset: xr.Dataset, names: list[str], dims: list[str]) -> list[dict[str, Any]]:
@@ -125,7 +168,7 @@ def _observables(dataset: xr.Dataset, names: list[str], dims: list[str]) -> list
                 # what is expected has the value's digits, because z is made of their difference
                 "theory": packed(theory, max(THEORY_BITS, bits) if unbiased else THEORY_BITS),
                 "expected": "" if unbiased else packed(expected, bits),
-                "flag": _deflated(dataset[f"{name}_flag"].values.astype(np.uint8).tobytes()),
+                "flag": deflated(dataset[f"{name}_flag"].values.astype(np.uint8).tobytes()),
                 "flags": str(dataset[f"{name}_flag"].attrs["flag_meanings"]).split(),
                 "lines": lines,
             }

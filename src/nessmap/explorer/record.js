@@ -39,7 +39,8 @@ function recordOf(data, observable, state) {
 }
 
 function rowsOfCut(data, observable, state, x) {
-  return x.values.map((value, i) => {
+  return orderOfCut(data, state, x).map((i) => {
+    const value = x.values[i];
     const at = { ...state.at, [x.axis]: i };
     const k = offset(data, observable.axes, at);
     const parts = [observable.value, observable.error, observable.theory, observable.z].map((a) => (Number.isFinite(a[k]) ? Number(a[k].toPrecision(6)) : ""));

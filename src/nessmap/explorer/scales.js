@@ -37,7 +37,7 @@ function isGeometric(values) {
 // A scale over a coordinate: at(value) and position(index) in pixels, edges of its cells, ticks.
 function scaleOf(coordinate, from, to) {
   const values = coordinate.words ? coordinate.values.map((_, i) => i) : coordinate.values;
-  const log = !coordinate.words && isGeometric(values);
+  const log = !coordinate.words && (coordinate.geometric ?? isGeometric(values));
   const f = log ? Math.log : (v) => v;
   const places = values.map(f);
   const edges = places.slice(1).map((p, i) => (p + places[i]) / 2);

@@ -62,6 +62,7 @@ def save(
     metadata : attributes of the dataset; seed, digest and kernel version go into the files, dates and hosts do not.
     """
     from nessmap.figures import style
+    from nessmap.figures.compact import compact
 
     facts = {name: str(metadata[name]) for name in PROVENANCE if name in metadata}
     text = "; ".join(f"{name}: {value}" for name, value in facts.items())
@@ -77,6 +78,8 @@ def save(
         for name in formats:
             path = Path(f"{stem}.{name}")
             figure.savefig(path, dpi=FORMATS[name], metadata=written[name])
+            if name == "svg":
+                path.write_text(compact(path.read_text(encoding="utf-8")), encoding="utf-8")
             paths.append(path)
     return paths
 

@@ -172,8 +172,16 @@ def paint(
             axes.plot(across.centres[columns], heights[rows], **look(min(0.5 * side, 3.6)))
     if shades is not None:
         rows, columns = np.nonzero(shown & ~below)
-        signs.draw(axes, across.centres[columns], heights[rows], values[rows, columns], shades.signs, side)
+        flat = np.zeros(1) if up is None else on_page(up, room[1])
+        places = np.stack([on_page(across, room[0])[columns], flat[rows]], axis=1)
+        signs.draw(axes, across.centres[columns], heights[rows], values[rows, columns], shades.signs, side, places)
     return Counter({word: int(mask.sum()) for word, mask in masks.items()})
+
+
+def on_page(axis: Axis, length: float) -> Array:
+    """Where the centres of the cells are along an axis of `length` inches [pt]."""
+    ends = axis.scaled(axis.edges[[0, -1]])
+    return np.asarray(72 * length * (axis.scaled(axis.centres) - ends[0]) / (ends[1] - ends[0]))
 
 
 def zero_mark(size: float, colour: str = "0.35") -> dict[str, Any]:

@@ -218,13 +218,21 @@ def _cells(dataset: xr.Dataset, variable: str, shown: NDArray[np.intp]) -> maps.
 def _draw_signs(
     axes: Axes, shown: NDArray[np.intp], values: Array, least: float, across: Axis, up: Axis, room: tuple[float, float]
 ) -> None:
-    """The sign of each large value once, in the middle of what its point colours, where that has room for it."""
+    """The sign of each large value once, in the middle of what its point colours; of narrow ones the largest, spread out."""
+    narrow: list[tuple[int, int, float]] = []
     wide, high = 72 * room[0] / shown.shape[1], 72 * room[1] / shown.shape[0]
     for point in np.unique(shown[np.abs(values) >= least]):
         rows, columns = np.nonzero(shown == point)
         side = min(wide * (np.ptp(columns) + 1), high * (np.ptp(rows) + 1))
-        row, column = int(rows.mean()), int(columns.mean())
-        signs.draw(axes, [across.edges[column + 1]], [up.edges[row + 1]], [values[rows[0], columns[0]]], least, side)
+        row, column, value = int(rows.mean()), int(columns.mean()), float(values[rows[0], columns[0]])
+        if side < signs.SMALLEST:
+            narrow.append((row, column, value))
+        else:
+            signs.draw(axes, [across.edges[column + 1]], [up.edges[row + 1]], [value], least, side)
+    if narrow:
+        down, along, few = (np.array(part) for part in zip(*narrow, strict=True))
+        places = np.stack([wide * along, high * down], axis=1)
+        signs.draw(axes, across.edges[along + 1], up.edges[down + 1], few, least, 0.0, places)
 
 
 def _draw_cells(axes: Axes, dataset: xr.Dataset, plane: Plane, x: str, y: str) -> None:

@@ -5,9 +5,12 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.patheffects import withStroke
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
-SMALLEST = 3.2  # cells narrower than this carry no mark [pt]
+Array = NDArray[np.float64]
+
+SMALLEST = 3.2  # cells narrower than this do not each carry a mark [pt]
+SPARSE = 6.0  # among such cells marks are at least so far apart [pt]
 RIM = [withStroke(linewidth=2.0, foreground="0.15")]  # among the white dots of a short run
 MARKS = {-1: "_", 1: "+"}
 
@@ -27,10 +30,42 @@ def look(sign: int, side: float) -> dict[str, Any]:
     }
 
 
-def draw(axes: Axes, x: ArrayLike, y: ArrayLike, values: ArrayLike, least: float, side: float) -> None:
-    """The sign of every value of at least `least` either way, at its place (x, y), where the cells have room for it."""
+def draw(
+    axes: Axes,
+    x: ArrayLike,
+    y: ArrayLike,
+    values: ArrayLike,
+    least: float,
+    side: float,
+    places: Array | None = None,
+) -> None:
+    """The sign of every value of at least `least` either way, at (x, y), where the cells have room for it.
+
+    Where they have none, the signs of the largest values, spread out over the map.
+
+    Parameters
+    ----------
+    side : shorter side of a cell [pt].
+    places : (n, 2) where the values are on the page [pt]; without them narrow cells carry no sign.
+    """
     across, up, shown = (np.asarray(part, dtype=float) for part in (x, y, values))
+    large = np.abs(shown) >= least
+    if side < SMALLEST:
+        large &= False if places is None else spread(places, np.where(large, np.abs(shown), np.nan))
     for sign in MARKS:
-        seen = sign * shown >= least
-        if seen.any() and side >= SMALLEST:
-            axes.plot(across[seen], up[seen], **look(sign, side))
+        seen = large & (sign * shown > 0)
+        if seen.any():
+            axes.plot(across[seen], up[seen], **look(sign, max(side, 1.3 * SMALLEST)))
+
+
+def spread(places: Array, sizes: Array, apart: float = SPARSE) -> NDArray[np.bool_]:
+    """Which places to mark: the largest first, then whatever is `apart` from all that is marked; NaN never.
+
+    >>> spread(np.array([[0.0, 0], [3, 0], [7, 0], [20, 0]]), np.array([1.0, 2, 1.5, np.nan])).tolist()
+    [False, True, False, False]
+    """
+    chosen: list[int] = []
+    for k in np.argsort(-sizes, kind="stable")[: int(np.isfinite(sizes).sum())].tolist():
+        if not chosen or np.hypot(*(places[chosen] - places[k]).T).min() >= apart:
+            chosen.append(k)
+    return np.isin(np.arange(len(sizes)), chosen)

@@ -202,15 +202,30 @@ def hatch(
     axes: Axes, mask: NDArray[np.bool_], x_edges: NDArray[np.float64], y_edges: NDArray[np.float64], kind: str
 ) -> None:
     """Hatch the cells of `mask` (y, x): grey lines on white, or white dots on what lies below."""
-    rows, columns = np.nonzero(mask)
-    if not len(rows):
+    if not mask.any():
         return
     cells = [
-        Path([(x_edges[i], y_edges[j]), (x_edges[i + 1], y_edges[j]), (x_edges[i + 1], y_edges[j + 1]),
-              (x_edges[i], y_edges[j + 1]), (x_edges[i], y_edges[j])], closed=True)
-        for j, i in zip(rows, columns, strict=True)
+        Path([(x_edges[left], y_edges[low]), (x_edges[right], y_edges[low]), (x_edges[right], y_edges[high]),
+              (x_edges[left], y_edges[high]), (x_edges[left], y_edges[low])], closed=True)
+        for low, high, left, right in rectangles(mask)
     ]  # fmt: skip
     axes.add_patch(PathPatch(Path.make_compound_path(*cells), **hatch_look(kind)))
+
+
+def rectangles(mask: NDArray[np.bool_]) -> list[tuple[int, int, int, int]]:
+    """Few rectangles that make up the cells of `mask` (y, x): first and last edge along y, then along x.
+
+    >>> rectangles(np.array([[1, 1, 0], [1, 1, 0], [0, 1, 1]], bool))
+    [(0, 2, 0, 2), (2, 3, 1, 3)]
+    """
+    found: list[tuple[int, int, int, int]] = []
+    open_: dict[tuple[int, int], int] = {}  # stretches of the row before, and where each began
+    for row, cells in enumerate([*mask, np.zeros(mask.shape[1], bool)]):
+        ends = np.flatnonzero(np.diff(cells.astype(np.int8), prepend=0, append=0))
+        now = list(zip(ends[::2].tolist(), ends[1::2].tolist(), strict=True))
+        found += [(first, row, *stretch) for stretch, first in open_.items() if stretch not in now]
+        open_ = {stretch: open_.get(stretch, row) for stretch in now}
+    return sorted(found)
 
 
 def hatch_look(kind: str) -> dict[str, Any]:

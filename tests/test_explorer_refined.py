@@ -1,0 +1,126 @@
+"""The explorer of a refined sweep: points of different spacing, what was located, cuts and table through the chosen point."""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from figure_refined import GAINS, refined_points
+from nessmap.explorer.payload import payload
+from test_explorer import browser, fact, in_a_browser, opened
+
+__all__ = ["browser", "opened"]  # fixtures
+
+
+def plane():
+    """A refined plane at one gain, as a sweep of two axes has it."""
+    dataset = refined_points()
+    own, held = GAINS.index(2.0), {}
+    held["point"] = np.flatnonzero(dataset["place_gain"].values == own)
+    held["crossing"] = np.flatnonzero(dataset["boundary_place_gain"].values == own)
+    one = dataset.isel(held).drop_vars(["gain", "place_gain", "boundary_gain", "boundary_place_gain"], errors="ignore")
+    one["key"] = "point", np.array([f"{k:032x}" for k in range(one.sizes["point"])], object)
+    one["wall_time"] = "point", np.full(one.sizes["point"], 0.25)
+    one["flow_flag"].attrs["flag_meanings"] = "estimate zero undefined no_run"
+    return one.assign_attrs(sweep="plane", model="excitatory_inhibitory_field", title="A plane")
+
+
+def test_boundaries_are_in_the_payload_with_their_errors():
+    dataset = plane()
+    found = payload(dataset, "x")["boundaries"]
+    assert sum(len(group["axis"]) for group in found) == dataset.sizes["crossing"]
+    assert {group["of"] for group in found} == {str(words) for words in dataset["boundary_of"].values}
+    for group in found:
+        own = dataset["boundary_of"].values.astype(str) == group["of"]
+        for name in ("coupling", "noise"):
+            assert group["places"][name] == pytest.approx(dataset[f"boundary_{name}"].values[own], rel=1e-6)
+        errors = [np.nan if error is None else error for error in group["error"]]
+        assert errors == pytest.approx(dataset["boundary_error"].values[own], rel=1e-6, nan_ok=True)
+
+
+def test_an_axis_that_was_refined_keeps_the_scale_of_its_grid():
+    (axis,) = payload(plane(), "x")["axes"]
+    assert {c["name"]: c.get("geometric") for c in axis["coordinates"]} == {"coupling": False, "noise": True}
+
+
+class TestInABrowser:
+    pytestmark = in_a_browser
+
+    @pytest.mark.parametrize("power", [1, 3], ids=["as it is", "points closer still"])
+    def test_points_do_not_overlap_and_boundaries_are_marked(self, opened, power):
+        dataset = plane()
+        dataset = dataset.assign_coords(coupling=dataset["coupling"] ** power)
+        dataset["boundary_coupling"] = dataset["boundary_coupling"] ** power
+        view = opened(dataset)
+        assert view.watched_errors == []
+        assert [view.locator(f"#{name}").input_value() for name in "xy"] == ["coupling", "noise"]
+        drawn = view.locator("#map circle:not(defs circle)").evaluate_all(
+            "all => all.map((c) => ['cx', 'cy', 'r'].map((name) => Number(c.getAttribute(name))))"
+        )
+        x, y, radius = np.array(drawn).T
+        assert len(x) == dataset.sizes["point"]
+        apart = np.hypot(x[:, None] - x, y[:, None] - y) + np.diag(np.full(len(x), np.inf))
+        free = radius > 2  # smaller ones would not be seen
+        assert (radius[:, None] + radius <= apart + 0.2)[np.ix_(free, free)].all()
+        assert len(set(radius)) > 1 or power == 1, "smaller where points are closer"
+        assert view.locator("#map .located").count() == dataset.sizes["crossing"]
+        words = view.locator("#map").inner_text()
+        assert "edge of stability" in words
+        assert "flow = 0" in words
+
+    def test_cut_and_table_hold_the_points_of_one_row(self, opened):
+        dataset = plane()
+        view = opened(dataset)
+        chosen = int(dataset.sizes["point"] // 2)
+        for name, index in (("coupling", 0), ("noise", 1)):
+            other = "noise" if name == "coupling" else "coupling"
+            own = np.flatnonzero(dataset[other].values == dataset[other].values[chosen])
+            cut = view.locator("#cuts svg").nth(index)
+            assert (
+                cut.locator("circle").count() + cut.locator("text", has_text="\N{MULTIPLICATION SIGN}").count()
+                == len(own)
+                > 1
+            )
+        view.locator("summary").click()
+        own = np.flatnonzero(dataset["noise"].values == dataset["noise"].values[chosen])
+        cells = view.locator("#table tbody tr td:first-child").all_inner_texts()
+        assert [float(cell) for cell in cells] == pytest.approx(sorted(dataset["coupling"].values[own]), rel=1e-6)
+
+    def test_arrows_lead_to_the_next_point_in_their_direction(self, opened):
+        dataset = plane()
+        coupling, noise = (dataset[name].values for name in ("coupling", "noise"))
+        here = int(np.argmin(np.hypot(coupling - 0.45, np.log(noise))))
+        view = opened(dataset, f"#0.0.0.1.0.l.{here}")
+        view.locator("#map").focus()
+        for key, values, sign in (("ArrowRight", coupling, 1), ("ArrowUp", noise, 1), ("ArrowLeft", coupling, -1)):
+            view.keyboard.press(key)
+            key_shown = fact(view, "key")
+            (there,) = np.flatnonzero(dataset["key"].values.astype(str) == key_shown)
+            assert sign * (values[there] - values[here]) > 0
+            here = int(there)
+        assert view.locator("#command").inner_text().startswith("nessmap point plane ")
+        for name in ("coupling", "noise"):
+            assert f"{name}=" in view.locator("#command").inner_text()
+
+    def test_a_click_chooses_the_point_below_it_and_the_file_has_all(self, opened):
+        dataset = plane()
+        view = opened(dataset)
+        for k in (0, 7, dataset.sizes["point"] - 1):
+            view.locator("#map circle:not(defs circle)").nth(k).click(force=True)
+            assert fact(view, "key") == str(dataset["key"].values[k])
+        with view.expect_download() as download:
+            view.click("#csv")
+        rows = list(csv.DictReader(io.StringIO(Path(download.value.path()).read_text())))
+        assert len(rows) == dataset.sizes["point"]
+
+    @pytest.mark.parametrize("theme", ["l", "d"])
+    def test_nothing_bars_a_reader(self, opened, theme):
+        from axe_playwright_python.sync_playwright import Axe
+
+        view = opened(plane(), f"#0.0.0.1.0.{theme}.3")
+        view.locator("summary").click()
+        assert [f"{v['id']}: {v['help']}" for v in Axe().run(view).response["violations"]] == []
