@@ -314,8 +314,10 @@ class Sweep:
 
     def parameters_at(self, index: tuple[int, ...]) -> dict[str, Any]:
         """The parameters of one cell."""
-        varied = (dimension.settings[i] for dimension, i in zip(self.dimensions, index, strict=True))
-        return {**self.fixed, **{name: value for settings in varied for name, value in settings.items()}}
+        parameters = dict(self.fixed)
+        for dimension, i in zip(self.dimensions, index, strict=True):
+            parameters.update(dimension.settings[i])
+        return parameters
 
     def point_at(self, index: tuple[int, ...]) -> Point:
         """The cell at an index; ConfigError if its parameters do not fit each other."""
@@ -329,30 +331,45 @@ class Sweep:
             )
             problem = str(error).removeprefix(f"{self.model_class.name}: ")
             raise ConfigError(f"{self.source}: {section}{problem}") from None
-        run = self.settings.run
-        n_step = rounded_up(max(1, round(run.duration / run.dt)), model.n_dim, run.kind)
-        doublings = self.doublings[index[0]] if self.places else 0
+        units = self._units(parameters, model.n_dim, self.doublings[index[0]] if self.places else 0)
+        path = units[0].path(model)
+        return Point(index, parameters, units, tuple(tuple(unit.names_on(path)) for unit in units))
+
+    def _units(self, parameters: Mapping[str, Any], n_dim: int, doublings: int) -> tuple[Unit, ...]:
+        run, common = self.settings.run, self._common
+        n_step = rounded_up(max(1, round(run.duration / run.dt)), n_dim, run.kind)
         n_disorder = self.n_disorder << doublings
-        units = tuple(
+        n_replica = run.n_replica * n_disorder or run.n_replica << doublings
+        return tuple(
             Unit(
-                self.model,
+                common.model,
                 parameters,
-                run.kind,
-                run.dt,
-                run.seed,
+                common.protocol,
+                common.dt,
+                common.seed,
                 first_lane,
                 n_lane,
                 n_step,
-                self.statistics,
-                run.keep_state and PROTOCOLS[run.kind].resumable,
-                run.timeout,
-                Start(**run.start.model_dump()) if run.kind == "transient" else None,
-                run.n_replica * n_disorder or run.n_replica << doublings,
+                common.statistics,
+                common.keep_state,
+                common.timeout,
+                common.start,
+                n_replica,
                 n_disorder,
             )
             for first_lane, n_lane in self._lanes(doublings)
         )
-        return Point(index, parameters, units, tuple(tuple(unit.record_names(model)) for unit in units))
+
+    @cached_property
+    def _common(self) -> Unit:
+        """A unit that has what all units have."""
+        run = self.settings.run
+        protocol = PROTOCOLS[run.kind]
+        start = Start(**run.start.model_dump()) if run.kind == "transient" else None
+        keep_state = run.keep_state and protocol.resumable
+        return Unit(
+            self.model, {}, run.kind, run.dt, run.seed, 0, 0, 0, self.statistics, keep_state, run.timeout, start
+        )
 
     @cached_property
     def points(self) -> tuple[Point, ...]:
