@@ -41,8 +41,8 @@ def _digest_of_text(text: str) -> str:
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
-@lru_cache(maxsize=1 << 14)
-def _written(kind: type, value: Any) -> str:
+@lru_cache(maxsize=1 << 14, typed=True)  # 1 and 1.0 are equal
+def _written(value: str | float) -> str:
     return _ENCODER.encode(value)
 
 
@@ -56,12 +56,12 @@ def _mapping(content: Mapping[str, Any]) -> str:
         value = content[name]
         kind = type(value)
         if kind is str or kind is int or (kind is float and value != 0.0):
-            text = _written(kind, value)
+            text = _written(value)
         elif kind is float:
             text = repr(value)
         else:
-            text = "[]" if value == () else _ENCODER.encode(value)
-        items.append(f"{_written(str, name)}:{text}")
+            text = "[]" if kind is tuple and not value else _ENCODER.encode(value)
+        items.append(f"{_written(name)}:{text}")
     return f"{{{','.join(items)}}}"
 
 

@@ -73,6 +73,13 @@ class Point:
         """Keys of all records the point wants."""
         return list(self._keys)
 
+    def pieces(self) -> Iterator[tuple[Unit, tuple[identity.RecordName, ...], tuple[str, ...]]]:
+        """Each unit with the records that it makes and their keys."""
+        first = 0
+        for unit, names in zip(self.units, self.names, strict=True):
+            yield unit, names, self._keys[first : first + len(names)]
+            first += len(names)
+
     @cached_property
     def _keys(self) -> tuple[str, ...]:
         return tuple(name.key for names in self.names for name in names)
@@ -331,45 +338,31 @@ class Sweep:
             )
             problem = str(error).removeprefix(f"{self.model_class.name}: ")
             raise ConfigError(f"{self.source}: {section}{problem}") from None
-        units = self._units(parameters, model.n_dim, self.doublings[index[0]] if self.places else 0)
-        path = units[0].path(model)
-        return Point(index, parameters, units, tuple(tuple(unit.names_on(path)) for unit in units))
-
-    def _units(self, parameters: Mapping[str, Any], n_dim: int, doublings: int) -> tuple[Unit, ...]:
-        run, common = self.settings.run, self._common
-        n_step = rounded_up(max(1, round(run.duration / run.dt)), n_dim, run.kind)
+        run = self.settings.run
+        n_step = rounded_up(max(1, round(run.duration / run.dt)), model.n_dim, run.kind)
+        doublings = self.doublings[index[0]] if self.places else 0
         n_disorder = self.n_disorder << doublings
-        n_replica = run.n_replica * n_disorder or run.n_replica << doublings
-        return tuple(
+        units = tuple(
             Unit(
-                common.model,
+                self.model,
                 parameters,
-                common.protocol,
-                common.dt,
-                common.seed,
+                run.kind,
+                run.dt,
+                run.seed,
                 first_lane,
                 n_lane,
                 n_step,
-                common.statistics,
-                common.keep_state,
-                common.timeout,
-                common.start,
-                n_replica,
+                self.statistics,
+                run.keep_state and PROTOCOLS[run.kind].resumable,
+                run.timeout,
+                Start(**run.start.model_dump()) if run.kind == "transient" else None,
+                run.n_replica * n_disorder or run.n_replica << doublings,
                 n_disorder,
             )
             for first_lane, n_lane in self._lanes(doublings)
         )
-
-    @cached_property
-    def _common(self) -> Unit:
-        """A unit that has what all units have."""
-        run = self.settings.run
-        protocol = PROTOCOLS[run.kind]
-        start = Start(**run.start.model_dump()) if run.kind == "transient" else None
-        keep_state = run.keep_state and protocol.resumable
-        return Unit(
-            self.model, {}, run.kind, run.dt, run.seed, 0, 0, 0, self.statistics, keep_state, run.timeout, start
-        )
+        path = units[0].path(model)
+        return Point(index, parameters, units, tuple(tuple(unit.names_on(path)) for unit in units))
 
     @cached_property
     def points(self) -> tuple[Point, ...]:
