@@ -325,10 +325,10 @@ def _compute(
     with progress(len(work), name, "unit", clock.rest) as advance:
 
         def left_out() -> None:
-            elsewhere = shares.by_others()
-            report.by_others += len(elsewhere)
-            clock.are_done(elsewhere)
-            advance(len(elsewhere))
+            if elsewhere := shares.by_others():
+                report.by_others += len(elsewhere)
+                clock.are_done(elsewhere)
+                advance(len(elsewhere))
 
         for (_, batch, _), result in run(run_batch, ((*task, renew) for task in clock)):
             left_out()
