@@ -265,8 +265,10 @@ def test_a_sweep_is_named_or_given_as_a_file(word, path, name, sweep_file, tmp_p
 @pytest.mark.parametrize(
     ("config", "message"),
     [
-        ({"sweep": "tiny"}, "--config sweep is not a setting; known: executor, results, small, sweeps"),
+        ({"sweep": "tiny"}, "--config sweep is not a setting; known: executor, results, shards, small, sweeps"),
         ({"small": "perhaps"}, "--config small=perhaps, expected true or false"),
+        ({"shards": 0}, "--config shards=0, expected a whole number >= 1: jobs of each sweep"),
+        ({"shards": "many"}, "--config shards=many, expected a whole number >= 1: jobs of each sweep"),
         ({"executor": "dask"}, "--config executor=dask, expected one of auto, serial, local, slurm"),
         ({"sweeps": "tniy"}, "workflow/sweeps/tniy.yaml: no such file; did you mean tiny.yaml?"),
     ],

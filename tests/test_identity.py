@@ -18,7 +18,7 @@ from nessmap.model import Start, round_significant
 from nessmap.models import MODELS
 from nessmap.models.amari_field import AmariField
 from nessmap.protocols.protocol import LANES_PER_UNIT
-from nessmap.statistics import N_GROUP
+from nessmap.statistics import N_GROUP, STATISTICS
 from nessmap.sweep import Sweep
 
 EXAMPLES = settings(max_examples=100, deadline=None)
@@ -236,3 +236,46 @@ def test_a_nan_has_no_digest():
 def test_the_number_of_groups_is_the_same_wherever_it_is_written():
     assert config.GROUPS == N_GROUP == moments.N_GROUP
     assert LANES_PER_UNIT % N_GROUP == 0
+
+
+# what is written out for speed is what canonical JSON says
+
+VALUES = st.floats(allow_nan=False, allow_infinity=False) | st.integers() | st.text() | st.booleans()
+ANY = VALUES | st.lists(VALUES).map(tuple) | st.sampled_from([0.0, -0.0, 0, 1, 1.0, True, (), np.float64(1.5)])
+
+
+@EXAMPLES
+@given(st.dictionaries(st.text(), ANY))
+def test_the_parameters_in_a_stream_are_canonical_json(parameters):
+    class Own(AmariField):
+        def path_parameters(self):
+            return parameters
+
+    content = {"model": "amari_field", "parameters": parameters, "dt": 0.05, "seed": 3}
+    version = identity.version_in("random", "STREAM_VERSION")
+    assert identity.stream(Own(), 0.05, 3) == identity.digest({**content, "stream_version": version})
+
+
+@pytest.mark.parametrize("model", MODELS.values(), ids=MODELS)
+@pytest.mark.parametrize("start", [None, Start(), Start(wave=2.0)])
+def test_a_path_is_canonical_json_of_what_it_rests_on(model, start):
+    kernel = model.kernel_file
+    content = {
+        "stream": "s" * 32,
+        "kernel": [kernel, identity.version_in(kernel)],
+        "integrator": model().integrator,
+        "model_version": model.version,
+        "protocol": ["stationary", 1],
+    }
+    content |= {"called": called} if (called := identity.versions_called(kernel)) else {}
+    content |= {"code": model.code} if model.code else {}
+    content |= {"start": start._asdict()} if start else {}
+    assert identity.path("s" * 32, model(), "stationary", 1, start) == identity.digest(content)
+
+
+@EXAMPLES
+@given(st.tuples(*[st.integers(0, 10**9)] * 4), st.sampled_from(sorted(STATISTICS)))
+def test_a_records_key_is_the_digest_of_its_parts(numbers, statistic):
+    first, n_lane, n_step, version = numbers
+    name = identity.RecordName(f"{first:032x}", first, n_lane, n_step, statistic, version)
+    assert name.key == identity.digest(list(name))

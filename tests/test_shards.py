@@ -51,6 +51,25 @@ def test_exactly_the_shards_that_get_points_want_something_else(size, sweep_file
     assert 1 <= len(changed) <= 2
 
 
+@pytest.mark.parametrize(("wanted", "n"), [(None, 1), (1, 1), (3, 3), (100, 6)])
+def test_the_number_of_shards_is_the_one_that_is_wanted_but_none_is_empty_for_want_of_points(wanted, n, sweep_file):
+    sweep = Sweep(sweep_file())
+    assert len(shards.digests(sweep, wanted)) == n
+
+
+def test_more_shards_have_fewer_workers_each(sweep_file):
+    sweep = Sweep(sweep_file(run={"duration": 10**6}))
+    alone, shared = (shards.worthwhile_workers(sweep, n)["simulate"] for n in (1, 4))
+    assert alone > 8
+    assert shared == pytest.approx(alone / 4, abs=1)
+
+
+def test_a_refined_sweep_is_one_shard_whatever_is_wanted(sweep_file):
+    refine = {"levels": 2, "budget": 60, "where": [{"level": 0.15, "of": "entropy_production_rate"}]}
+    axes = {"coupling": {"linspace": [0.1, 0.9, 4]}, "shift": {"linspace": [0.0, 1.0, 4]}}
+    assert len(shards.digests(Sweep(sweep_file(axes=axes, refine=refine)), 8)) == 1
+
+
 @pytest.mark.parametrize(
     ("sections", "is_other"),
     [

@@ -111,6 +111,47 @@ def test_a_shard_that_is_lost_is_submitted_again_and_goes_on(strike, tmp_path, s
     assert f"{N_POINT - n_present} units computed" in last
 
 
+SEVERAL = ["--config", "shards=4"]
+PRODUCT = "results/tiny/phase_diagram.zarr/zarr.json"
+
+
+def test_several_shards_run_side_by_side_on_both_nodes(tmp_path, sweep_file, fresh):
+    folder = copied_workflow(tmp_path, sweep_file(**LONG))
+    leader = start_snakemake(folder, [PRODUCT, *HERE, *SEVERAL])
+    try:
+        wait_for(lambda: {node for _, node in running()} == {"one", "two"} or leader.poll() is not None, 500)
+        assert leader.wait(800) == 0, (folder / "said.txt").read_text()
+    finally:
+        kill_family(leader)
+    assert sorted(path.name for path in (folder / "results" / "tiny" / "shards").iterdir()) == [
+        f"{k}.json" for k in range(4)
+    ]
+    assert len(stored_segments(folder / "results")) == N_POINT
+    assert xr.open_zarr((folder / PRODUCT).parent).attrs["content_digest"] == fresh(**LONG).digest
+
+
+def test_a_task_of_a_job_array_that_is_cancelled_is_submitted_again_and_goes_on(tmp_path, sweep_file, fresh):
+    folder = copied_workflow(tmp_path, sweep_file(**LONG))
+    leader = start_snakemake(folder, [PRODUCT, *HERE, "--slurm-array-jobs", "simulate", *SEVERAL])
+    try:
+        wait_for(lambda: stored_segments(folder / "results") or leader.poll() is not None, 500)
+        job, _ = running()[0]
+        assert "_" in job  # a task of an array
+        cancel(job, "")
+        before = stored_segments(folder / "results")
+        assert 0 < len(before) < N_POINT
+        assert leader.wait(800) == 0, (folder / "said.txt").read_text()
+    finally:
+        kill_family(leader)
+    said = (folder / "said.txt").read_text()
+    assert "Submitted array job" in said
+    assert "Trying to restart job" in said
+    after = stored_segments(folder / "results")
+    assert {path: after[path] for path in before} == before
+    assert len(after) == N_POINT
+    assert xr.open_zarr((folder / PRODUCT).parent).attrs["content_digest"] == fresh(**LONG).digest
+
+
 def test_a_job_ends_before_its_time_and_the_next_one_goes_on(tmp_path, sweep_file):
     path = sweep_file(axes={"coupling": {"linspace": [0.1, 0.9, 1000]}}, run={"duration": 2000})  # minutes of work
     nessmap = f"{sys.executable} -m nessmap simulate {path} --results {tmp_path}/results --workers 2"

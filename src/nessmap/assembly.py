@@ -41,22 +41,24 @@ def assemble(sweep: Sweep, folder: Path, manifests: Sequence[Path]) -> xr.Datase
     index = point_log.scan(sweep.model_class.name)
     vouched = _vouched(sweep, folder.parent, manifests) if manifests else set()
     _require(sweep, point_log, len(vouched - index.keys()), len(vouched))
-    entries = [[[index.get(name.key) for name in names] for names in point.names] for point in sweep.points]
-    means = _means(sweep, point_log, entries)
-    flat = [[entry for unit in point for entry in unit] for point in entries]
-    return _dataset(sweep, means, flat)
+    entries = [[index.get(key) for key in point.record_keys()] for point in sweep.points]
+    return _dataset(sweep, _means(sweep, point_log, entries), entries)
 
 
 def _means(
-    sweep: Sweep, point_log: PointLog, entries: Sequence[Sequence[Sequence[Entry | None]]]
+    sweep: Sweep, point_log: PointLog, entries: Sequence[Sequence[Entry | None]]
 ) -> list[dict[str, Array] | None]:
     """Group means of every point; the sums of a point are let go as soon as all of them have been read."""
     # by key: cells whose parameters shape the same path share its records
     wanted: dict[str, Entry] = {}
     waiting: dict[str, list[int]] = {}  # the points that a record is part of
     lacking: list[int] = []  # how many records a point still waits for
-    for i, units in enumerate(entries):
-        own = {e.name.key: e for unit in units for e in unit if e and e.array and e.name.statistic != RESTART_STATE}
+    for i, (point, found) in enumerate(zip(sweep.points, entries, strict=True)):
+        own = {
+            key: e
+            for key, e in zip(point.record_keys(), found, strict=True)
+            if e and e.array and e.name.statistic != RESTART_STATE
+        }
         wanted |= own
         lacking.append(len(own))
         for key in own:
@@ -72,15 +74,11 @@ def _means(
             lacking[i] -= 1
             if not lacking[i]:
                 means[i] = _group_means(sweep.points[i], entries[i], arrays)
-        for done in [k for i in waiting[key] if not lacking[i] for k in _keys(entries[i])]:
+        for done in [k for i in waiting[key] if not lacking[i] for k in sweep.points[i].record_keys()]:
             if done in arrays and not any(lacking[i] for i in waiting[done]):
                 del arrays[done]
     _require(sweep, point_log, len(wanted) - n_read, len(wanted))
     return means
-
-
-def _keys(units: Sequence[Sequence[Entry | None]]) -> list[str]:
-    return [entry.name.key for unit in units for entry in unit if entry]
 
 
 def _chosen(sweep: Sweep, results: Path, manifests: Sequence[Path]) -> Sweep:
@@ -119,15 +117,13 @@ def _require(sweep: Sweep, point_log: PointLog, n_missing: int, n_record: int) -
     )
 
 
-def _group_means(
-    point: Point, units: Sequence[Sequence[Entry | None]], arrays: Mapping[str, Array]
-) -> dict[str, Array] | None:
+def _group_means(point: Point, entries: Sequence[Entry | None], arrays: Mapping[str, Array]) -> dict[str, Array] | None:
     """{statistic: (n, n_group)} over all units; None unless every record is there and ok."""
-    if any(entry is None or entry.status is not Status.ok for unit in units for entry in unit):
+    if any(entry is None or entry.status is not Status.ok for entry in entries):
         return None
     sums = [
-        {e.name.statistic: arrays[e.name.key] for e in unit if e is not None and e.name.statistic != RESTART_STATE}
-        for unit in units
+        {name.statistic: arrays[key] for name, key in zip(names, keys, strict=True) if name.statistic != RESTART_STATE}
+        for _, names, keys in point.pieces()
     ]
     return group_means(point.units, sums)
 

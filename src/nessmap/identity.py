@@ -12,6 +12,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import json
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -34,6 +35,34 @@ def digest(content: Any) -> str:
     True
     """
     return hashlib.blake2b(canonical(content), digest_size=16).hexdigest()
+
+
+def _digest_of_text(text: str) -> str:
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+@lru_cache(maxsize=1 << 14, typed=True)  # 1 and 1.0 are equal
+def _written(value: str | float) -> str:
+    return _ENCODER.encode(value)
+
+
+def _mapping(content: Mapping[str, Any]) -> str:
+    """Canonical JSON of a mapping. What it holds is remembered: from point to point of a sweep most of it is the same.
+
+    Only of types whose equal values are written alike: 0.0 equals -0.0, and (1,) equals (1.0,).
+    """
+    items = []
+    for name in sorted(content):
+        value = content[name]
+        kind = type(value)
+        if kind is str or kind is int or (kind is float and value != 0.0):
+            text = _written(value)
+        elif kind is float:
+            text = repr(value)
+        else:
+            text = "[]" if kind is tuple and not value else _ENCODER.encode(value)
+        items.append(f"{_written(name)}:{text}")
+    return f"{{{','.join(items)}}}"
 
 
 @lru_cache
@@ -60,15 +89,14 @@ def versions_called(kernel_file: str) -> dict[str, int]:
 
 def stream(model: Model, dt: float, seed: int) -> str:
     """Name of the random stream; its first 64 bits key Philox."""
-    return digest(
-        {
-            "model": model.name,
-            "parameters": model.path_parameters(),
-            "dt": dt,
-            "seed": seed,
-            "stream_version": version_in("random", "STREAM_VERSION"),
-        }
-    )
+    before, after = _around_parameters(model.name, _ENCODER.encode(dt), seed, version_in("random", "STREAM_VERSION"))
+    return _digest_of_text(f"{before}{_mapping(model.path_parameters())}{after}")
+
+
+@lru_cache
+def _around_parameters(model: str, dt: str, seed: int, version: int) -> tuple[str, str]:
+    """The canonical JSON of a stream before and after its parameters; names are in alphabetical order."""
+    return f'{{"dt":{dt},"model":{_ENCODER.encode(model)},"parameters":', f',"seed":{seed},"stream_version":{version}}}'
 
 
 def philox_key(stream_name: str) -> int:
@@ -78,18 +106,26 @@ def philox_key(stream_name: str) -> int:
 
 def path(stream_name: str, model: Model, protocol: str, protocol_version: int, start: Start | None = None) -> str:
     """Name of everything that determines the trajectory's bits; start where the model's law does not give it."""
-    return digest(
-        {
-            **({"start": start._asdict()} if start else {}),
-            **({"code": model.code} if model.code else {}),
-            "stream": stream_name,
-            "kernel": [model.kernel_file, version_in(model.kernel_file)],
-            **({"called": called} if (called := versions_called(model.kernel_file)) else {}),
-            "integrator": model.integrator,
-            "model_version": model.version,
-            "protocol": [protocol, protocol_version],
-        }
-    )
+    scheme = (model.code, model.kernel_file, model.integrator, model.version, protocol, protocol_version)
+    before = _before_stream(*scheme, None if start is None else _ENCODER.encode(start._asdict()))
+    return _digest_of_text(f'{before}"stream":"{stream_name}"}}')
+
+
+@lru_cache
+def _before_stream(
+    code: str, kernel_file: str, integrator: str, version: int, protocol: str, protocol_version: int, start: str | None
+) -> str:
+    """The canonical JSON of a path before the stream, which is the last of its names in alphabetical order."""
+    content = {
+        **({"code": code} if code else {}),
+        "kernel": [kernel_file, version_in(kernel_file)],
+        **({"called": called} if (called := versions_called(kernel_file)) else {}),
+        "integrator": integrator,
+        "model_version": version,
+        "protocol": [protocol, protocol_version],
+    }
+    text = canonical(content).decode().removesuffix("}")
+    return f'{text},"start":{start},' if start else f"{text},"
 
 
 class RecordName(NamedTuple):
@@ -105,4 +141,6 @@ class RecordName(NamedTuple):
     @property
     def key(self) -> str:
         """The record's digest."""
-        return digest([self.path, self.first_lane, self.n_lane, self.n_step, self.statistic, self.version])
+        # canonical JSON of the list of them; written out, because a sweep asks for it a million times
+        path, first_lane, n_lane, n_step, statistic, version = self
+        return _digest_of_text(f'["{path}",{first_lane},{n_lane},{n_step},"{statistic}",{version}]')

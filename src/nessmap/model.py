@@ -10,7 +10,7 @@ import dataclasses
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -245,6 +245,14 @@ class Block(NamedTuple):
     scalars: Mapping[str, Array] = {}
 
 
+_NONE = object()
+
+
+@lru_cache(maxsize=1 << 14)
+def _coerced_number(model: type[Model], name: str, value: float) -> Any:
+    return model.parameters()[name].coerce(value)
+
+
 class Model(ABC):
     """Physics only. Subclasses are final frozen dataclasses; `kernel_file` holds the inner loop, `integrator` its scheme."""
 
@@ -258,20 +266,31 @@ class Model(ABC):
     confined: ClassVar[bool] = False  # has it a stationary state where its fixed point is not stable, too?
 
     def __post_init__(self) -> None:
-        canonical = self._canonical_defaults()
-        for name, declared in self.parameters().items():
-            if name in canonical and getattr(self, name) is canonical[name]:
+        for name, canonical in self._canonical_defaults().items():
+            value = getattr(self, name)
+            if value is canonical:
                 continue
             try:
-                object.__setattr__(self, name, declared.coerce(getattr(self, name)))
+                object.__setattr__(self, name, self._coerced(name, value))
             except ParameterError as error:
                 raise ParameterError(name, f"{self.name}: {error}") from None
-        for name, declared in self.parameters().items():
-            other, choices = declared.used_with or (name, ())
-            if declared.used_with and getattr(self, name) != declared.default and getattr(self, other) not in choices:
+        for name, default, other, choices in self._uses():
+            if getattr(self, name) != default and getattr(self, other) not in choices:
                 expected = f"nothing: {other} = {getattr(self, other)} does not use it"
                 raise self.error(name, expected, f"leave it out, or choose {other}: {' or '.join(choices)}")
         self.check()
+
+    @classmethod
+    def _coerced(cls, name: str, value: Any) -> Any:
+        # numbers are remembered: from point to point of a sweep most of them are the same
+        return _coerced_number(cls, name, value) if type(value) is float else cls.parameters()[name].coerce(value)
+
+    @classmethod
+    @cache
+    def _uses(cls) -> list[tuple[str, Any, str, tuple[str, ...]]]:
+        """Parameters that mean something only with choices of another one: name, default, the other, its choices."""
+        declared = cls.parameters().values()
+        return [(one.name, one.default, *one.used_with) for one in declared if one.used_with]
 
     @property
     def work_per_coordinate(self) -> float:
@@ -294,7 +313,7 @@ class Model(ABC):
     @classmethod
     @cache
     def _canonical_defaults(cls) -> Mapping[str, Any]:
-        """Defaults that need no check: at most points of a large sweep most parameters have them."""
+        """Defaults that need no check, and a value that none is for the others: at most points most parameters have them."""
 
         def is_canonical(declared: Parameter) -> bool:
             try:
@@ -303,7 +322,7 @@ class Model(ABC):
                 return False
             return type(found) is type(declared.default) and bool(found == declared.default)
 
-        return {name: declared.default for name, declared in cls.parameters().items() if is_canonical(declared)}
+        return {name: p.default if is_canonical(p) else _NONE for name, p in cls.parameters().items()}
 
     def path_parameters(self) -> dict[str, Any]:
         """The parameters that shape a trajectory, in canonical form: the model's part of a point's identity."""

@@ -145,9 +145,10 @@ class PointLog:
                     self._set_aside(segment, error)
                     continue
                 for entry in entries:
-                    kept = index.get(entry.name.key)
+                    key = entry.name.key
+                    kept = index.get(key)
                     if kept is None or (kept.status is not Status.ok and entry.status is Status.ok):
-                        index[entry.name.key] = entry
+                        index[key] = entry
         if self._generation(model) != generation:
             raise Moved
         return index

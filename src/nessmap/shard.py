@@ -103,8 +103,7 @@ def missing_work(
         by_path.setdefault(entry.name[:3], []).append(entry)
     work, present = [], 0
     seen: set[str] = set()
-    for unit, names in (pair for point in points for pair in zip(point.units, point.names, strict=True)):
-        keys = [name.key for name in names]
+    for unit, names, keys in (piece for point in points for piece in point.pieces()):
         if keys[0] in seen:  # another cell whose parameters shape the same path
             continue
         seen.add(keys[0])
@@ -326,10 +325,10 @@ def _compute(
     with progress(len(work), name, "unit", clock.rest) as advance:
 
         def left_out() -> None:
-            elsewhere = shares.by_others()
-            report.by_others += len(elsewhere)
-            clock.are_done(elsewhere)
-            advance(len(elsewhere))
+            if elsewhere := shares.by_others():
+                report.by_others += len(elsewhere)
+                clock.are_done(elsewhere)
+                advance(len(elsewhere))
 
         for (_, batch, _), result in run(run_batch, ((*task, renew) for task in clock)):
             left_out()

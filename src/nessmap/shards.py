@@ -62,15 +62,20 @@ def n_shard(sweep: Sweep) -> int:
     return _n_shard(sweep, estimated_seconds(sweep, sample(sweep)))
 
 
+def _n_chosen(sweep: Sweep, seconds: float, wanted: int | None) -> int:
+    """Number of jobs where a number is wanted: no more than there are points."""
+    return _n_shard(sweep, seconds) if wanted is None or sweep.mesh else min(wanted, n_point(sweep))
+
+
 def _n_shard(sweep: Sweep, seconds: float) -> int:
     return 1 if sweep.mesh else min(MAX_SHARDS, max(1, round(seconds / SHARD_SECONDS)))
 
 
-def worthwhile_workers(sweep: Sweep) -> dict[str, int]:
+def worthwhile_workers(sweep: Sweep, n_wanted_shard: int | None = None) -> dict[str, int]:
     """By rule how many workers have something to do: small sweeps are done sooner by one each, side by side."""
     seconds = estimated_seconds(sweep, sample(sweep))
     return {
-        "simulate": max(1, round(seconds / _n_shard(sweep, seconds) / WORKER_SECONDS)),
+        "simulate": max(1, round(seconds / _n_chosen(sweep, seconds, n_wanted_shard) / WORKER_SECONDS)),
         "aggregate": max(1, round(n_wanted(sweep) / WORKER_POINTS)),
     }
 
@@ -83,10 +88,10 @@ def shard(sweep: Sweep, k: int, of: int) -> tuple[Point, ...]:
     return tuple(sweep.point_at(index) for index, name in chosen if _remainder(name, of) == k)
 
 
-def digests(sweep: Sweep) -> list[str]:
+def digests(sweep: Sweep, n_wanted_shard: int | None = None) -> list[str]:
     """Of each shard a digest of the records that it wants: exactly the shards where it changes have something to do."""
     points = sample(sweep)
-    of = _n_shard(sweep, estimated_seconds(sweep, points))
+    of = _n_chosen(sweep, estimated_seconds(sweep, points), n_wanted_shard)
     if n_point(sweep) <= EXACT:
         wanted: list[list[str]] = [[] for _ in range(of)]
         for point in points:

@@ -69,14 +69,20 @@ class Unit:
 
     def record_names(self, model: Model | None = None) -> list[identity.RecordName]:
         """The records this unit makes, the restart state last."""
-        model = model or self.build()
+        return self.names_on(self.path(model or self.build()))
+
+    def path(self, model: Model) -> str:
+        """Name of the path, which all units of a point share; the model is the unit's own."""
         protocol = PROTOCOLS[self.protocol]
         stream = identity.stream(model, self.dt, self.seed)
-        path = identity.path(stream, model, protocol.name, protocol.version, self.start)
+        return identity.path(stream, model, protocol.name, protocol.version, self.start)
+
+    def names_on(self, path: str) -> list[identity.RecordName]:
+        """The records this unit makes, the restart state last."""
         wanted = [(name, STATISTICS[name].version) for name in self.statistics]
         wanted += [(RESTART_STATE, RESTART_VERSION)] if self.keep_state else []
-        lanes = (self.first_lane, self.n_lane)
-        return [identity.RecordName(path, *lanes, self.n_step, name, version) for name, version in wanted]
+        piece = (path, self.first_lane, self.n_lane, self.n_step)
+        return [identity.RecordName(*piece, name, version) for name, version in wanted]
 
 
 class Record(NamedTuple):

@@ -73,6 +73,13 @@ class Point:
         """Keys of all records the point wants."""
         return list(self._keys)
 
+    def pieces(self) -> Iterator[tuple[Unit, tuple[identity.RecordName, ...], tuple[str, ...]]]:
+        """Each unit with the records that it makes and their keys."""
+        first = 0
+        for unit, names in zip(self.units, self.names, strict=True):
+            yield unit, names, self._keys[first : first + len(names)]
+            first += len(names)
+
     @cached_property
     def _keys(self) -> tuple[str, ...]:
         return tuple(name.key for names in self.names for name in names)
@@ -314,8 +321,10 @@ class Sweep:
 
     def parameters_at(self, index: tuple[int, ...]) -> dict[str, Any]:
         """The parameters of one cell."""
-        varied = (dimension.settings[i] for dimension, i in zip(self.dimensions, index, strict=True))
-        return {**self.fixed, **{name: value for settings in varied for name, value in settings.items()}}
+        parameters = dict(self.fixed)
+        for dimension, i in zip(self.dimensions, index, strict=True):
+            parameters.update(dimension.settings[i])
+        return parameters
 
     def point_at(self, index: tuple[int, ...]) -> Point:
         """The cell at an index; ConfigError if its parameters do not fit each other."""
@@ -352,7 +361,8 @@ class Sweep:
             )
             for first_lane, n_lane in self._lanes(doublings)
         )
-        return Point(index, parameters, units, tuple(tuple(unit.record_names(model)) for unit in units))
+        path = units[0].path(model)
+        return Point(index, parameters, units, tuple(tuple(unit.names_on(path)) for unit in units))
 
     @cached_property
     def points(self) -> tuple[Point, ...]:

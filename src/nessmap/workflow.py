@@ -20,7 +20,7 @@ from nessmap.executors import EXECUTORS
 from nessmap.object_store import StoreError, results_folder
 
 NESSMAP = f"{shlex.quote(sys.executable)} -m nessmap"
-_KNOWN = ("executor", "results", "small", "sweeps")
+_KNOWN = ("executor", "results", "shards", "small", "sweeps")
 _NOT_IN_PRODUCT = {"timeout", "max_failed_fraction", "keep_state"}  # settings of a run that change no number
 _PHYSICS = ("theory", "models", "observables", "statistics", "model.py", "evaluate.py", "phase_diagram.py")
 _CHOOSING = ("boundary.py", "mesh.py", "refinement.py", "refined_sweep.py", "refined_product.py")
@@ -55,13 +55,17 @@ def plans(config: Mapping[str, Any], results: str) -> Plans:
         raise WorkflowConfigError(f"--config small={config['small']}, expected true or false")
     if config.get("executor", "auto") not in EXECUTORS:
         raise WorkflowConfigError(f"--config executor={config['executor']}, expected one of {', '.join(EXECUTORS)}")
+    of = str(config.get("shards", "as estimated"))
+    if "shards" in config and not (of.isdecimal() and int(of) > 0):
+        raise WorkflowConfigError(f"--config shards={of}, expected a whole number >= 1: jobs of each sweep")
+    n_shard = int(of) if "shards" in config else None
     folder = Path("workflow/sweeps")
     chosen = config.get("sweeps") or sorted(path.stem for path in folder.glob("*.yaml"))
     if not chosen:
         raise WorkflowConfigError(f"{folder}: no sweep files; a sweep is a file like {folder}/NAME.yaml")
     names = chosen.split(",") if isinstance(chosen, str) else list(chosen)
     files = [Path(name) if name.endswith((".yaml", ".yml")) else folder / f"{name}.yaml" for name in names]
-    made = [workflow_plan(file, small, Path(results) / ".plans") for file in files]
+    made = [workflow_plan(file, small, Path(results) / ".plans", n_shard) for file in files]
     return {plan["name"]: plan for plan in made}
 
 
@@ -100,19 +104,22 @@ def source_digest(*places: str) -> str:
     return content.hexdigest()
 
 
-def workflow_plan(path: Path, small: bool, cache: Path) -> dict[str, Any]:
-    """What Snakemake must know of a sweep: digests of what shards, products and figures depend on."""
+def workflow_plan(path: Path, small: bool, cache: Path, n_shard: int | None = None) -> dict[str, Any]:
+    """What Snakemake must know of a sweep: digests of what shards, products and figures depend on.
+
+    n_shard: the number of its jobs, where it is not to follow from its cost.
+    """
     text = path.read_bytes() if path.is_file() else b""  # Sweep says what is wrong with a file that is not there
     identity = hashlib.blake2b(
-        b"\0".join([text, str((path, small)).encode(), source_digest().encode()]), digest_size=16
+        b"\0".join([text, str((path, small, n_shard)).encode(), source_digest().encode()]), digest_size=16
     )
     kept = cache / f"{identity.hexdigest()}.json"
     if _NAMES_A_FILE.search(text):  # a program of the user's, which may have changed
-        return _expanded(path, small)
+        return _expanded(path, small, n_shard)
     try:
         return dict(json.loads(kept.read_text()))
     except (OSError, ValueError):
-        plan = _expanded(path, small)
+        plan = _expanded(path, small, n_shard)
     try:
         cache.mkdir(parents=True, exist_ok=True)
         partial = kept.with_suffix(f".{os.getpid()}")
@@ -123,7 +130,7 @@ def workflow_plan(path: Path, small: bool, cache: Path) -> dict[str, Any]:
     return plan
 
 
-def _expanded(path: Path, small: bool) -> dict[str, Any]:
+def _expanded(path: Path, small: bool, n_shard: int | None) -> dict[str, Any]:
     # imported here: with a kept plan, reading the rules needs none of it
     from nessmap import shards
     from nessmap.config import ConfigError
@@ -132,8 +139,8 @@ def _expanded(path: Path, small: bool) -> dict[str, Any]:
 
     try:
         sweep = Sweep(path, small)
-        wanted = shards.digests(sweep)
-        workers = shards.worthwhile_workers(sweep)
+        wanted = shards.digests(sweep, n_shard)
+        workers = shards.worthwhile_workers(sweep, n_shard)
         if sweep.settings.refine:  # what chooses its points
             code = source_digest(*_CHOOSING, *_PHYSICS)
             wanted = [digest([wanted, sweep.settings.refine.model_dump(), code])]
