@@ -143,6 +143,16 @@ def test_what_could_not_be_put_is_not_here_either(machines, monkeypatch):
     assert not list(here.folder.rglob("*.partial"))
 
 
+def test_what_a_log_holds_is_what_is_at_home(machines):
+    here, there = machines
+    keys = [record(LANES[0]).name.key]
+    assert here.holds(MODEL, keys)
+    assert there.holds(MODEL, keys)
+    there.remove(path for path in there.segments(MODEL))
+    assert list(here.folder.rglob("*.zarr.zip"))  # the copy knows nothing of it yet
+    assert not here.holds(MODEL, keys)
+
+
 @pytest.mark.parametrize("damage", ["cut", "flipped"])
 def test_a_damaged_copy_is_fetched_anew(machines, damage):
     here, _ = machines

@@ -73,6 +73,16 @@ class Home:
         except FileNotFoundError:
             return None
 
+    def has(self, path: Path) -> bool:
+        """Whether there is an object of a file."""
+        import obstore
+
+        try:
+            self._asked("read", obstore.head, self.key(path))
+        except FileNotFoundError:
+            return False
+        return True
+
     def remove(self, *paths: Path) -> None:
         """Remove the objects of files, which need not be there."""
         import obstore

@@ -189,7 +189,8 @@ class PointLog:
     def holds(self, model: str, keys: Iterable[str]) -> bool:
         """Whether there is a segment of just these records."""
         name = identity.digest(sorted(keys))
-        return (self.folder / model / name[:2] / f"{name}{SUFFIX}").exists()
+        segment = self.folder / model / name[:2] / f"{name}{SUFFIX}"
+        return self.home.has(segment) if self.home else segment.exists()
 
     def segments(self, model: str) -> list[Path]:
         """Every segment of a model, in name order; of results with a home those that are there, fetched if need be."""

@@ -98,10 +98,8 @@ def missing_work(
     points: Iterable[Point], index: Mapping[str, Entry], retry_failed: bool = False
 ) -> tuple[list[Work], int]:
     """The units whose records are not all in the log, less the records that are, and the number of complete units."""
-    by_path: dict[tuple[str, int, int], list[Entry]] = {}
-    for entry in index.values():
-        by_path.setdefault(entry.name[:3], []).append(entry)
-    work, present = [], 0
+    lacking: list[tuple[Unit, dict[str, identity.RecordName]]] = []
+    present = 0
     seen: set[str] = set()
     for unit, names, keys in (piece for point in points for piece in point.pieces()):
         if keys[0] in seen:  # another cell whose parameters shape the same path
@@ -113,10 +111,16 @@ def missing_work(
             if found is None or (retry_failed and found.status in FAILURES):
                 missing[key] = name
         if missing:
-            made = _work(unit, list(missing.values()), by_path.get(names[0][:3], []))
-            work.append(made._replace(keys=tuple(missing)))
+            lacking.append((unit, missing))
         else:
             present += 1
+    by_path: dict[tuple[str, int, int], list[Entry]] = {}
+    for entry in index.values() if lacking else ():
+        by_path.setdefault(entry.name[:3], []).append(entry)
+    work = []
+    for unit, missing in lacking:
+        wanted = list(missing.values())
+        work.append(_work(unit, wanted, by_path.get(wanted[0][:3], []))._replace(keys=tuple(missing)))
     return work, present
 
 
@@ -241,7 +245,7 @@ def n_failed(statuses: Mapping[str, str]) -> int:
 def _sound_index(point_log: PointLog, sweep: Sweep, points: Sequence[Point]) -> dict[str, Entry]:
     """The log's index after damaged segments of the points were set aside: a manifest vouches for what it names."""
     index = point_log.scan(sweep.model_class.name)
-    keys = [key for point in points for key in point.record_keys()]
+    keys = (key for point in points for key in point.record_keys())
     n_damaged = len(point_log.damaged)
     point_log.verify(index[key] for key in keys if key in index)
     return index if len(point_log.damaged) == n_damaged else point_log.scan(sweep.model_class.name)
