@@ -5,8 +5,8 @@ BIN := $(CURDIR)/$(VENV)/bin
 STAMP := $(VENV)/installed
 TOOLS := $(VENV)/tools
 COMPILED := $(VENV)/compiled
-# what is drawn soonest, so that there is something to look at
-FIRST := results/relaxation-small/figures/parts.svg results/power_spectrum-small/figures/line.svg
+# what is drawn soonest, before all sweeps are planned: something to look at
+FIRST := results/relaxation-small/figures/parts.svg
 # Python compiles what is imported, once, instead of pip all that there is: half of an installation
 unexport PYTHONDONTWRITEBYTECODE
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile
@@ -15,12 +15,15 @@ PYTEST := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest --num
 
 .PHONY: run test test-slow test-slurm docs lint lock clean
 
-run: $(STAMP)
-	$(BIN)/snakemake --config small=true --prioritize $(FIRST)
+run: $(STAMP) $(FIRST)
+	$(BIN)/snakemake --config small=true
 	@if [ -n "$$(find results -newer results/report.html -path '*/figures/*.svg' 2>/dev/null)" ] || [ ! -f results/report.html ]; then \
 	  $(BIN)/snakemake --config small=true --report results/report.html; fi
 	@$(MAKE) --no-print-directory $(COMPILED)
 	@echo "figures: $$(ls -d results/*/figures | tr '\n' ' ')"; echo "report:  results/report.html"
+
+$(FIRST): | $(STAMP)
+	$(BIN)/snakemake $@ --config small=true sweeps=workflow/sweeps/relaxation.yaml
 
 test: $(TOOLS)
 	$(PYTEST) -m "not slow and not slurm"
