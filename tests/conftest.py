@@ -19,6 +19,7 @@ from nessmap.executors import Map, local, serial
 from nessmap.phase_diagram import aggregate
 from nessmap.shard import Report, run_shard
 from nessmap.sweep import Sweep
+from s3_server import new_bucket, s3_server
 
 TINY: dict[str, Any] = {
     "model": "amari_field",
@@ -187,3 +188,18 @@ def say(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str
         return status, said.out, said.err
 
     return run
+
+
+@pytest.fixture(scope="session")
+def object_store_server() -> Iterator[dict[str, str]]:
+    """A local S3 server: the environment in which programs find it."""
+    with s3_server() as environment:
+        yield environment
+
+
+@pytest.fixture
+def address(object_store_server: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> str:
+    """A place in a new bucket of an object store."""
+    for name, value in object_store_server.items():
+        monkeypatch.setenv(name, value)
+    return f"{new_bucket()}/maps/first"

@@ -12,6 +12,8 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import xarray as xr
+
 from processes import wait_for
 
 
@@ -52,3 +54,12 @@ def new_bucket() -> str:
     request = urllib.request.Request(f"{os.environ['AWS_ENDPOINT_URL']}/{name}", method="PUT")
     with urllib.request.urlopen(request, timeout=30):
         return f"s3://{name}"
+
+
+def opened(url: str) -> xr.Dataset:
+    """As docs/scale.md says."""
+    from obstore.store import from_url
+    from zarr.storage import ObjectStore
+
+    store = from_url(url, client_options={"allow_http": True})
+    return xr.open_zarr(ObjectStore(store, read_only=True)).load()
