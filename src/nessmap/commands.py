@@ -55,7 +55,7 @@ def simulate(arguments: argparse.Namespace) -> int:
                 points = sweep.points
             else:
                 report = run_shard(sweep, points, folder, run, arguments.retry_failed, seconds)
-    by_others = f", {report.by_others} by others meanwhile" if report.by_others else ""
+    by_others = f", {report.by_others} meanwhile by others, or by workers that died" if report.by_others else ""
     log.info(
         "%s: %d units computed in %.1f s%s, %d were present, %d points failed",
         sweep.name, report.computed, report.seconds, by_others, report.present, report.failed,

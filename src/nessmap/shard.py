@@ -51,7 +51,7 @@ class Work(NamedTuple):
 
 class Receipt(NamedTuple):
     """What a worker says of a batch that is stored: units it ran, how the first failed one failed, what else it noticed;
-    met: another driver has stored this very batch."""
+    met: another driver has stored this very batch, or a worker of this one that died before it could say so."""
 
     n_unit: int
     failure: str
