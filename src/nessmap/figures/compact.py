@@ -23,11 +23,8 @@ NAMESPACES = {
     "cc": "http://creativecommons.org/ns#",
     "dc": "http://purl.org/dc/elements/1.1/",
 }
-PAGE, MARK, GLYPH = (
-    2,
-    3,
-    0,
-)  # decimals of a place on the page [pt], inside a mark [pt], inside a letter [1/64 of its unit]
+# decimals of a place on the page [pt], inside a mark [pt], inside a letter [1/64 of its unit]
+PAGE, MARK, GLYPH = 2, 3, 0
 COLOURS = 256  # of a palette
 SHORTEST = 6  # letters that are left of a hash
 PICTURE = "data:image/png;base64,"
