@@ -61,8 +61,8 @@ class Receipt(NamedTuple):
 
 @dataclasses.dataclass
 class Report:
-    """Counts for the manifest and for people: units wanted, present, computed and computed by other drivers meanwhile; points
-    failed and without a result."""
+    """Counts for the manifest and for people: units wanted, present, computed, and by_others: stored meanwhile by other drivers
+    or by a worker that died before it could say so; points failed and without a result."""
 
     wanted: int = 0
     present: int = 0
