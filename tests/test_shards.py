@@ -61,7 +61,7 @@ def test_more_shards_have_fewer_workers_each(sweep_file):
     sweep = Sweep(sweep_file(run={"duration": 10**6}))
     alone, shared = (shards.worthwhile_workers(sweep, n)["simulate"] for n in (1, 4))
     assert alone > 8
-    assert shared == pytest.approx(alone / 4, abs=1)
+    assert abs(shared - alone / 4) <= 0.5 + 0.5 / 4  # both are rounded
 
 
 def test_a_refined_sweep_is_one_shard_whatever_is_wanted(sweep_file):

@@ -7,7 +7,6 @@ import itertools
 import math
 import random
 import threading
-import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import pytest
 
 from conftest import stored_segments
@@ -23,10 +23,9 @@ from nessmap.executors import Map
 from nessmap.phase_diagram import aggregate
 from nessmap.points import PointLog
 from nessmap.refined_sweep import run_refined
-from nessmap.shard import run_shard
-from nessmap.sharing import LOOK_SECONDS, Shares, Watch
+from nessmap.shard import Receipt, run_shard
+from nessmap.sharing import LOOK_SHARE, Shares, Watch
 from nessmap.sweep import Sweep, unit_seconds
-from processes import wait_for
 
 WINDOW = 3
 
@@ -158,7 +157,10 @@ def test_units_that_others_have_stored_are_left_out_of_their_batch():
 
 
 class Turns:
-    """Executors of two drivers: serial, a window of batches each, and only one of them works at a time, by turns."""
+    """Executors of two drivers: serial, a window of batches each, and only one of them works at a time, by turns.
+
+    A batch that another has stored takes no time to speak of, and no turn.
+    """
 
     def __init__(self) -> None:
         self.condition = threading.Condition()
@@ -170,7 +172,6 @@ class Turns:
         with self.condition:
             assert self.condition.wait_for(lambda: self.turn == who or 1 - who not in self.here, timeout=60)
             yield
-            self.turn = 1 - who
             self.condition.notify_all()
 
     def executor(self, who: int) -> Map:
@@ -183,6 +184,8 @@ class Turns:
                         return
                     task = window.popleft()
                     result = function(*task)
+                    if not isinstance(result, Receipt) or result.n_unit:
+                        self.turn = 1 - who
                 yield task, result
 
         return run
@@ -234,8 +237,7 @@ def test_two_drivers_of_one_sweep_share_its_work(
     monkeypatch.setattr("nessmap.shard.BATCH_SECONDS", (per_batch - 0.5) * seconds)
     first, second = two_drivers(lambda run: run_shard(sweep, sweep.points, results / "points", run))
     in_flight = 2 * WINDOW * per_batch
-    # by turns each has two of the batches at least, of which the last may be of a single unit
-    assert min(first.computed, second.computed) >= (5 if per_batch == 1 else per_batch + 1)
+    assert abs(first.computed - second.computed) <= per_batch  # by turns
     assert len(sweep.points) <= first.computed + second.computed <= len(sweep.points) + in_flight
     assert n_twice(results) <= in_flight * N_RECORD
     for report in (first, second):
@@ -290,8 +292,17 @@ def test_failed_points_are_computed_again_though_their_segment_is_there(sweep_fi
 # --- looking at the log
 
 
-def test_a_look_finds_what_others_stored_since_and_reads_nothing_else(run_sweep, sweep_file, tmp_path, monkeypatch):
-    monkeypatch.setattr("nessmap.sharing.LOOK_SECONDS", 0.0)
+@pytest.fixture
+def now(monkeypatch) -> list[float]:
+    """The time [s] that a watch reads, to be set."""
+    time = [100.0]
+    monkeypatch.setattr("nessmap.sharing.time.monotonic", lambda: time[0])
+    return time
+
+
+def test_a_look_finds_what_others_stored_since_and_reads_nothing_else(
+    run_sweep, sweep_file, tmp_path, monkeypatch, now
+):
     run_sweep(sweep_file(axes={"coupling": [0.1]}))
     point_log, opened = PointLog(tmp_path / "results" / "points"), []
     watch = Watch(point_log, "amari_field")
@@ -302,24 +313,36 @@ def test_a_look_finds_what_others_stored_since_and_reads_nothing_else(run_sweep,
         return real(self, segments)
 
     monkeypatch.setattr(PointLog, "entries", entries)
+    now[0] = watch.next_look
     assert watch.look() == set()
     mine, theirs = (Sweep(sweep_file(axes={"coupling": [c]})) for c in (0.5, 0.9))
     watch.is_mine(mine.points[0].record_keys())
     for coupling in (0.5, 0.9):
         run_sweep(sweep_file(axes={"coupling": [coupling]}))
-    wait_for(lambda: time.monotonic() > watch.next_look, 10)
+    opened.clear()  # those sweeps have looked, too
+    now[0] = watch.next_look
     assert watch.look() == set(theirs.points[0].record_keys())
     assert len(opened) == 1
-    wait_for(lambda: time.monotonic() > watch.next_look, 10)
+    now[0] = watch.next_look
     assert watch.look() == set()
     assert len(opened) == 1
 
 
-def test_looks_are_seldom(tmp_path, monkeypatch):
+@pytest.mark.parametrize(("takes", "pause"), [(0.0, 1.0), (0.03125, 1.0), (0.5, 10.0)], ids=["short", "less", "long"])
+def test_looks_are_seldom_and_a_small_part_of_the_time(takes, pause, tmp_path, monkeypatch, now):
     looked = []
-    monkeypatch.setattr(PointLog, "segments", lambda self, model: looked.append(time.monotonic()) or [])
+
+    def segments(self, model):
+        looked.append(now[0])
+        now[0] += takes
+        return []
+
+    monkeypatch.setattr(PointLog, "segments", segments)
+    began = now[0]
     watch = Watch(PointLog(tmp_path), "amari_field")
-    for _ in range(1000):
+    while now[0] < began + 100:
         watch.look()
-    assert len(looked) == 1  # when it began
-    assert watch.next_look == pytest.approx(looked[0] + LOOK_SECONDS, abs=0.5)
+        now[0] += 0.125  # a time that doubles hold to the last bit
+    gaps = np.diff(looked[1:]) - takes
+    assert ((pause <= gaps) & (gaps <= pause + 0.125)).all()
+    assert sum(takes for _ in looked) <= LOOK_SHARE * 100 + takes
