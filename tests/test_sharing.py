@@ -21,11 +21,12 @@ from conftest import stored_segments
 from nessmap.assembly import assemble
 from nessmap.executors import Map
 from nessmap.phase_diagram import aggregate
-from nessmap.points import PointLog
+from nessmap.points import LogError, PointLog
 from nessmap.refined_sweep import run_refined
 from nessmap.shard import Receipt, run_shard
 from nessmap.sharing import LOOK_SHARE, Shares, Watch
 from nessmap.sweep import Sweep, unit_seconds
+from nessmap.upkeep import compact
 
 WINDOW = 3
 
@@ -124,11 +125,11 @@ def computed_twice(n: int, windows: Sequence[int], starts: Sequence[float], seed
         (600, (24, 6), (9, 0)),
     ],
 )
-def test_two_drivers_compute_twice_what_they_have_in_flight_and_no_more(n, windows, starts):
-    found = [computed_twice(n, windows, starts, seed) for seed in range(20)]
-    assert sum(found) / len(found) <= sum(windows)
-    # when both have run out of work of their own and go where the other is; without sharing all n are computed twice
-    assert max(found) <= 3 * sum(windows)
+def test_two_drivers_compute_twice_on_average_less_than_they_have_in_flight(n, windows, starts):
+    found = np.array([computed_twice(n, windows, starts, seed) for seed in range(60)])
+    assert found.mean() + 3 * found.std(ddof=1) / math.sqrt(len(found)) < sum(windows)
+    # all that is in flight at each meeting; after each they part for another half of what is left
+    assert found.max() <= sum(windows) * (1 + math.log2(n))
 
 
 def test_a_driver_alone_hands_out_everything_once_and_the_most_expensive_classes_first():
@@ -289,6 +290,24 @@ def test_failed_points_are_computed_again_though_their_segment_is_there(sweep_fi
     assert (again.report.computed, again.report.by_others, again.report.failed) == (6, 0, 6)
 
 
+def test_failed_points_are_computed_again_though_their_records_move_meanwhile(
+    sweep_file, run_sweep, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("nessmap.shard.BATCH_SECONDS", 0.0)
+    monkeypatch.setattr("nessmap.sharing.LOOK_SECONDS", 0.0)
+    path = sweep_file(run={"timeout": 1e-9, "duration": 2000, "max_failed_fraction": 1})
+    assert run_sweep(path).report.failed == 6
+    sweep, folder = Sweep(path), tmp_path / "results" / "points"
+
+    def merging(function, batches):
+        for batch in batches:
+            yield batch, function(*batch)
+            compact(folder)
+
+    report = run_shard(sweep, sweep.points, folder, merging, retry_failed=True)
+    assert (report.computed, report.by_others, report.failed) == (6, 0, 6)
+
+
 # --- looking at the log
 
 
@@ -326,6 +345,22 @@ def test_a_look_finds_what_others_stored_since_and_reads_nothing_else(
     now[0] = watch.next_look
     assert watch.look() == set()
     assert len(opened) == 1
+
+
+def test_a_look_that_fails_ends_nothing_and_is_made_up_for(run_sweep, sweep_file, tmp_path, monkeypatch, now):
+    watch = Watch(PointLog(tmp_path / "results" / "points"), "amari_field")
+    path = sweep_file(axes={"coupling": [0.1]})
+    run_sweep(path)
+
+    def refuse(self, segments):
+        raise LogError("too many open files")
+
+    now[0] = watch.next_look
+    with monkeypatch.context() as patch:
+        patch.setattr(PointLog, "entries", refuse)
+        assert watch.look() == set()
+    now[0] = watch.next_look
+    assert watch.look() == {key for point in Sweep(path).points for key in point.record_keys()}
 
 
 @pytest.mark.parametrize(("takes", "pause"), [(0.0, 1.0), (0.03125, 1.0), (0.5, 10.0)], ids=["short", "less", "long"])

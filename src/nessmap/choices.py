@@ -7,7 +7,6 @@ anew. A choice of another file, of other records or of another lattice is none o
 from __future__ import annotations
 
 import json
-import uuid
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -27,12 +26,7 @@ def described(sweep: Sweep, choice: Choice) -> dict[str, Any]:
 
 def keep(sweep: Sweep, results: Path, choice: Choice, done: bool) -> None:
     """Write the choice beside the sweep's results; done: nothing asks for more."""
-    path = results / sweep.name / FILE
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(f".{uuid.uuid4().hex}.partial")
-    partial.write_text(json.dumps({**described(sweep, choice), "done": done}))
-    partial.replace(path)
-    object_store.publish(path)
+    object_store.write_text(results / sweep.name / FILE, json.dumps({**described(sweep, choice), "done": done}))
 
 
 def kept(sweep: Sweep, results: Path) -> dict[str, Any]:

@@ -12,10 +12,10 @@ from nessmap import inspect_log, inspect_sweep, shards
 from nessmap.allocation import seconds_left
 from nessmap.config import ConfigError, nearest, settings_schema
 from nessmap.executors import EXECUTORS
-from nessmap.manifests import renew_manifests, write_manifest
+from nessmap.manifests import renew_choices, renew_manifests, write_manifest
 from nessmap.messages import log
 from nessmap.object_store import home_of, publish
-from nessmap.refined_sweep import renew_choices, run_refined
+from nessmap.refined_sweep import run_refined
 from nessmap.shard import CLOSING_SECONDS, run_shard
 from nessmap.stopping import time_limit
 from nessmap.sweep import SMALL_SUFFIX, SWEEPS, Sweep
@@ -64,7 +64,6 @@ def simulate(arguments: argparse.Namespace) -> int:
         renewed = renew_choices(sweep, arguments.results, choice, report) if choice and not report.absent else []
         for path in [*renewed, *renew_manifests(sweep, arguments.results)]:
             log.info("%s: %s says what became of its points; snakemake assembles them again", sweep.name, path)
-        publish(*sorted((arguments.results / sweep.name / "shards").glob("*.json")))
     command = sweep.command_line("simulate", arguments.results)
     if report.out_of_time and report.absent:
         said = f"{report.absent} of {len(points)} points have no result: the job's time was about to end"
@@ -81,7 +80,6 @@ def simulate(arguments: argparse.Namespace) -> int:
         return 1
     if arguments.manifest:
         write_manifest(arguments.manifest, sweep, points, report, choice)
-        publish(arguments.manifest)
     return 0
 
 

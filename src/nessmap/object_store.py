@@ -32,6 +32,7 @@ COPY = re.compile(r"s3\+([a-z0-9.-]+)((?:\+[A-Za-z0-9_.=-]+)*)(?:@([A-Za-z0-9.-]
 ROOT = "zarr.json"  # the object without which a Zarr store is none
 N_TRANSFER = 16  # at a time
 LEASE_SECONDS = 900.0  # after which a lease that was not renewed is another's
+RENEWAL_SECONDS = 180.0  # of a lease
 PATIENCE_SECONDS = 600.0  # with a store that has answered before; one that never did is not waited for
 
 
@@ -51,7 +52,7 @@ class Home:
         return "" if name == "." else name
 
     def _named(self, path: Path) -> Path:
-        """A path as those are spelled that this gives."""
+        """The absolute path."""
         return Path(os.path.abspath(path))
 
     def url(self, path: Path) -> str:
@@ -95,7 +96,10 @@ class Home:
         return {path: meta["size"] for path, meta in self._listed(folder)}
 
     def fetch(self, folder: Path, suffix: str) -> list[Path]:
-        """Make the files with a suffix in subfolders of a folder those that have an object; which they are, by name."""
+        """Bring the copy of `*/*suffix` below a folder up to date: fetch what is missing, delete what is gone at home.
+
+        Returns the paths, sorted.
+        """
         folder = self._named(folder)
         # before the objects are listed: a file appears after its object, so that one without an object was removed
         stale = set(folder.glob(f"*/*{suffix}"))
@@ -134,18 +138,19 @@ class Home:
             list(pool.map(lambda name: self.put(name, files[name]), files.keys() - {folder / ROOT}))
         self.remove(*there.keys() - files.keys())
         self.put(folder / ROOT, files[folder / ROOT])
-        if files.keys() - self.sizes(folder).keys():  # what is missing would be read as NaN
+        # what is missing would be read as NaN, and a mixture of two as anything
+        if self.sizes(folder) != {name: path.stat().st_size for name, path in files.items()}:
             self.remove(folder / ROOT)
             raise StoreError(f"{self.url(folder)}: another process wrote it at the same time; repeat the command")
 
     @contextmanager
-    def lease(self, path: Path) -> Iterator[Callable[[], None]]:
-        """Alone with what a file's object stands for; yields what raises if that is no longer so. StoreError if somebody
-        else has it.
+    def lease(self, path: Path, work: str) -> Iterator[Callable[[], None]]:
+        """Alone with the work that a file's object stands for; yields what raises if that is no longer so. StoreError if
+        somebody else has it.
 
         It is renewed while the process lives; one that was killed keeps it for LEASE_SECONDS.
         """
-        tag: str | None = self._take(path)
+        tag: str | None = self._take(path, work)
         one_at_a_time, ended = threading.Lock(), threading.Event()
 
         def renew() -> None:
@@ -158,7 +163,7 @@ class Home:
                 )
 
         def keep() -> None:
-            while not ended.wait(abs(LEASE_SECONDS) / 5):
+            while not ended.wait(RENEWAL_SECONDS):
                 with suppress(StoreError):
                     renew()
 
@@ -173,7 +178,7 @@ class Home:
                 renew()  # only what is still this process's is given back
                 self.remove(path)
 
-    def _take(self, path: Path) -> str:
+    def _take(self, path: Path, work: str) -> str:
         import obstore
 
         if tag := self._put_if(path, "create"):
@@ -186,7 +191,7 @@ class Home:
         other = json.loads(self.get(path) or b"{}")
         who = f"process {other.get('pid', '?')} on {other.get('host', '?')}"
         raise StoreError(
-            f"{self.url(path)}: compact, gc or forget is running ({who}); repeat this when it is over, or"
+            f"{self.url(path)}: {work} is running ({who}); repeat this when it is over, or"
             f" {LEASE_SECONDS / 60:.0f} minutes after it was killed"
         )
 
@@ -298,10 +303,22 @@ def home_of(path: Path) -> Home | None:
 def _endpoint() -> str:
     """Host and port of the endpoint in the environment, as the name of a copy has it; '' for Amazon's own."""
     url = os.environ.get("AWS_ENDPOINT_URL", "")
+    for name in ("AWS_ENDPOINT", "AWS_ENDPOINT_URL_S3"):  # obstore obeys them, too
+        if os.environ.get(name, url) != url:
+            raise StoreError(f"{name} = {os.environ[name]}, expected none; set AWS_ENDPOINT_URL instead")
     match = ENDPOINT.fullmatch(url)
     if url and not match:
         raise StoreError(f"AWS_ENDPOINT_URL = {url}, expected https://host or http://host:port")
     return match[1].replace(":", "_") if match else ""
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a small file of results whole or not at all, here and at home."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(f".{uuid.uuid4().hex}.partial")  # two nodes may have the same process numbers
+    partial.write_text(text)
+    partial.replace(path)
+    publish(path)
 
 
 def publish(*paths: Path) -> None:

@@ -83,14 +83,18 @@ class PointLog:
         self.folder = folder if self.home is None else Path(os.path.abspath(folder))  # as home names its files
         self.damaged: list[Path] = []  # what was set aside, under its new name
 
+    def path_of(self, model: str, keys: Iterable[str]) -> Path:
+        """The segment of just these records."""
+        name = identity.digest(sorted(keys))
+        return self.folder / model / name[:2] / f"{name}{SUFFIX}"
+
     def write(self, model: str, records: Sequence[Record]) -> Path:
         """Write records as one segment; it exists in whole, and on disk, when this returns."""
         import zarr
 
-        name = identity.digest(sorted(record.name.key for record in records))
-        final = self.folder / model / name[:2] / f"{name}{SUFFIX}"
+        final = self.path_of(model, (record.name.key for record in records))
         final.parent.mkdir(parents=True, exist_ok=True)
-        partial = final.with_name(f".{name}.{uuid.uuid4().hex}.partial")
+        partial = final.with_name(f".{final.name}.{uuid.uuid4().hex}.partial")
         stacks: dict[tuple[str, tuple[int, ...]], list[Array]] = defaultdict(list)
         rows = []
         for record in records:
@@ -135,13 +139,18 @@ class PointLog:
     def _scan(self, model: str) -> dict[str, Entry]:
         index: dict[str, Entry] = {}
         generation = self._generation(model)
+        waiting, fetched = self.segments(model), set[Path]()
         with SegmentIndex(self.folder / model) as known:
-            for segment in self.segments(model):
+            for segment in waiting:
                 try:
                     entries = _indexed(segment, known)
                 except Exception as error:  # bits may be wrong in any way: see _set_aside
-                    if not segment.exists() or self._fetched_anew(segment, error):
+                    if not segment.exists() or segment in fetched:
                         raise Moved from error
+                    if self._fetched_anew(segment, error):
+                        fetched.add(segment)
+                        waiting.append(segment)
+                        continue
                     self._set_aside(segment, error)
                     continue
                 for entry in entries:
@@ -188,8 +197,7 @@ class PointLog:
 
     def holds(self, model: str, keys: Iterable[str]) -> bool:
         """Whether there is a segment of just these records."""
-        name = identity.digest(sorted(keys))
-        segment = self.folder / model / name[:2] / f"{name}{SUFFIX}"
+        segment = self.path_of(model, keys)
         return self.home.has(segment) if self.home else segment.exists()
 
     def segments(self, model: str) -> list[Path]:

@@ -5,7 +5,6 @@ A round that is in the log already is read and not computed, so that a job goes 
 
 from __future__ import annotations
 
-import json
 import logging
 import time
 from collections.abc import Mapping
@@ -18,7 +17,6 @@ from nessmap import choices, refinement
 from nessmap.config import ConfigError
 from nessmap.evaluate import estimate_points, in_order, together
 from nessmap.executors import Map
-from nessmap.manifests import write_manifest
 from nessmap.mesh import Place
 from nessmap.refinement import Found
 from nessmap.shard import Report, run_shard
@@ -65,15 +63,6 @@ def run_refined(
             log.warning(said, sweep.name, settings.budget)
     report.seconds = time.perf_counter() - began
     return sweep.at_places(choice.places), choices.described(sweep, choice), report
-
-
-def renew_choices(sweep: Sweep, results: Path, choice: Mapping[str, Any], report: Report) -> list[Path]:
-    """Rewrite the sweep's manifests that vouch for another choice, so that Snakemake assembles this one."""
-    paths = sorted((results / sweep.name / "shards").glob("*.json"))
-    stale = [path for path in paths if json.loads(path.read_text()).get("refinement") != choice]
-    for path in stale:
-        write_manifest(path, sweep, sweep.points, report, choice)
-    return stale
 
 
 def _found(sweep: Sweep, folder: Path, run: Map) -> dict[Place, Found]:

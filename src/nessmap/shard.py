@@ -216,7 +216,8 @@ def run_shard(
     """
     began = time.perf_counter()
     point_log = PointLog(folder)
-    watch = Watch(point_log, sweep.model_class.name)
+    # what failed before is to be computed again, whichever segment it lies in by now
+    watch = Watch(point_log, sweep.model_class.name, FAILURES if retry_failed else ())
     index = _sound_index(point_log, sweep, points)
     work, present = missing_work(points, index, retry_failed)
     report = Report(wanted=present + len(work), present=present)

@@ -11,13 +11,13 @@ from __future__ import annotations
 import math
 import random
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import Generic, Protocol, TypeVar
 
-from nessmap import identity
 from nessmap.object_store import StoreError
-from nessmap.points import SUFFIX, PointLog
+from nessmap.points import LogError, PointLog
+from nessmap.simulate import Status
 
 LOOK_SECONDS = 1.0  # between looks at the log
 LOOK_SHARE = 0.05  # of a driver's time at most, however many segments there are
@@ -37,11 +37,14 @@ W = TypeVar("W", bound=Item)
 
 
 class Watch:
-    """What others store in a model's log from now on; look() gives the keys of new records, now and then."""
+    """What others store in a model's log from now on; look() gives the keys of new records, now and then.
 
-    def __init__(self, point_log: PointLog, model: str) -> None:
-        self._log, self._model = point_log, model
-        self._known = {segment.name for segment in point_log.segments(model)}
+    Records of a status among `ignored` are no news: somebody may have merged segments in which they were before.
+    """
+
+    def __init__(self, point_log: PointLog, model: str, ignored: Collection[Status] = ()) -> None:
+        self._log, self._model, self._ignored = point_log, model, ignored
+        self._known = set(point_log.segments(model))
         self.next_look = time.monotonic() + LOOK_SECONDS
 
     def look(self) -> set[str]:
@@ -50,19 +53,19 @@ class Watch:
         if began < self.next_look:
             return set()
         try:
-            found = [segment for segment in self._log.segments(self._model) if segment.name not in self._known]
-        except StoreError:  # it is looked at for nothing but to save work
+            found = [segment for segment in self._log.segments(self._model) if segment not in self._known]
+            keys = {entry.name.key for entry in self._log.entries(found) if entry.status not in self._ignored}
+        except (StoreError, LogError):  # it is looked at for nothing but to save work
             self.next_look = time.monotonic() + LOOK_SECONDS
             return set()
-        self._known.update(segment.name for segment in found)
-        keys = {entry.name.key for entry in self._log.entries(found)}
+        self._known.update(found)
         now = time.monotonic()
         self.next_look = now + max(LOOK_SECONDS, (now - began) / LOOK_SHARE)
         return keys
 
     def is_mine(self, keys: Iterable[str]) -> None:
         """A segment of these records is this driver's own: there is no need to read it."""
-        self._known.add(f"{identity.digest(sorted(keys))}{SUFFIX}")
+        self._known.add(self._log.path_of(self._model, keys))
 
 
 class Shares(Generic[W]):
@@ -83,11 +86,14 @@ class Shares(Generic[W]):
         self._stored: set[str] = set()
         self._doubtful: set[int] = set()  # batches that may be under way elsewhere
         self._last: int | None = None
+        self._mine: set[int] = set()  # batches that were handed out
+        self._is_followed = False  # another works on the same ones, just now
         self._by_others: list[W] = []
 
     def __iter__(self) -> Iterator[list[W]]:
         while (chosen := self._chosen()) is not None:
             batch, self._left[chosen], self._last = self._left[chosen], [], chosen
+            self._mine.add(chosen)
             if self._watch:
                 self._watch.is_mine(key for item in batch for key in item.keys)
             yield batch
@@ -103,8 +109,9 @@ class Shares(Generic[W]):
 
     def _chosen(self) -> int | None:
         self.leave_out(self._watch.look() if self._watch else set())
-        if self._last is not None and self._goes_on_at(self._last + 1):
+        if self._last is not None and not self._is_followed and self._goes_on_at(self._last + 1):
             return self._last + 1
+        self._is_followed = False
         waiting = [place for place, batch in enumerate(self._left) if batch]
         # what may be under way elsewhere comes last; of the rest the most expensive class first
         waiting = [place for place in waiting if place not in self._doubtful] or waiting
@@ -135,5 +142,7 @@ class Shares(Generic[W]):
             done = [item for item in self._left[place] if self._stored.issuperset(item.keys)]
             self._by_others += done
             self._left[place] = [item for item in self._left[place] if not self._stored.issuperset(item.keys)]
+        self._is_followed = not met.isdisjoint(self._mine)
+        # how much others have in flight nobody says: as much as this one, or they are met again
         ahead = self._in_flight()
         self._doubtful |= {place + i for place in met for i in range(ahead + 1)}

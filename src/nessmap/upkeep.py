@@ -7,14 +7,14 @@ before what held it is deleted, so a process killed at any time leaves every rec
 from __future__ import annotations
 
 import fcntl
-import json
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
 from nessmap import object_store, segment_index
+from nessmap.manifests import vouched
 from nessmap.points import SET_ASIDE, SUFFIX, Entry, LogError, PointLog
 from nessmap.simulate import Record
 from nessmap.sweep import Sweep
@@ -22,6 +22,7 @@ from nessmap.sweep import Sweep
 MERGED_BYTES = 64e6  # of a merged segment: few files, and one fits into memory many times over
 PARTIAL_SECONDS = 86400.0  # no writer takes a day for a segment
 LOCK = ".upkeep.lock"
+UPKEEP = "compact, gc or forget"
 
 
 class Removal(NamedTuple):
@@ -40,7 +41,7 @@ def locked(folder: Path) -> Iterator[Callable[[], None]]:
     Yields what is to be called before anything is deleted: it raises if somebody else has taken over since.
     """
     if home := object_store.home_of(folder):
-        with home.lease(folder / LOCK) as renew:
+        with home.lease(folder / LOCK, UPKEEP) as renew:
             yield renew
         return
     folder.mkdir(parents=True, exist_ok=True)
@@ -48,7 +49,7 @@ def locked(folder: Path) -> Iterator[Callable[[], None]]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            raise LogError(f"{folder}: compact, gc or forget is running; repeat this when it is over") from error
+            raise LogError(f"{folder}: {UPKEEP} is running; repeat this when it is over") from error
         yield lambda: None
 
 
@@ -168,25 +169,14 @@ def rebuild_index(folder: Path) -> None:
 
 def wanted_keys(results: Path, sweeps: Iterable[Sweep]) -> set[str]:
     """Keys of records that a manifest vouches for or a sweep file wants."""
-    keys = {key for points in manifests(results).values() for record_keys in points.values() for key in record_keys}
+    keys = {key for points in vouched(results).values() for record_keys in points.values() for key in record_keys}
     return keys.union(*(point.record_keys() for sweep in sweeps for point in sweep.points))
-
-
-def manifests(results: Path) -> Mapping[Path, Mapping[str, Sequence[str]]]:
-    """Every manifest below results, and of theirs at home, with the points that it vouches for, and their records."""
-    home = object_store.home_of(results)
-    results = home.folder if home else results
-    found = {path: path.read_bytes() for path in sorted(results.glob("*/shards/*.json"))}
-    if home:
-        there = sorted(path for path in home.sizes(results) if path.match("*/shards/*.json"))
-        found |= {path: content for path in there if (content := home.get(path))}
-    return {path: json.loads(content)["points"] for path, content in found.items()}
 
 
 def forget(results: Path, folder: Path, keys: set[str], dry_run: bool) -> tuple[Removal, list[Path]]:
     """Remove records, and the manifests that vouch for them, so that Snakemake has them computed again."""
     stale = [
-        path for path, points in manifests(results).items() if any(keys.intersection(own) for own in points.values())
+        path for path, points in vouched(results).items() if any(keys.intersection(own) for own in points.values())
     ]
     removal = remove(folder, lambda entry: entry.name.key in keys, leftovers=False, dry_run=dry_run)
     if not dry_run:  # after the records: a manifest alone would be found out by assemble

@@ -278,7 +278,7 @@ class NonlinearSensingNetwork(SensingModel):
         middle = float(self.response.mean.mean())
         return Box(np.array([-6.0, middle - reach]), np.array([6.0, middle + reach]))
 
-    def learning_over_error(self, dt: float, sampled_time: float) -> float:
+    def squared_learning_to_error(self, dt: float, sampled_time: float) -> float:
         return self.learning_at(dt) * sampled_time  # a sum of squares, each of variance 2 over the nats learned
 
     def theory(self, wanted: Collection[str] | None = None) -> dict[str, Prediction]:

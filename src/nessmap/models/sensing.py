@@ -137,8 +137,8 @@ class SensingModel(Model):
         """Its exact mean at step dt [nat/time]."""
 
     @abstractmethod
-    def learning_over_error(self, dt: float, sampled_time: float) -> float:
-        """About the square of the estimate's mean over its error near none, where it may be that of squares of noise."""
+    def squared_learning_to_error(self, dt: float, sampled_time: float) -> float:
+        """(learning / its standard error)^2 of an estimate near none; inf where the error vanishes with the learning."""
 
     @abstractmethod
     def efficiency_of(self, means: Mapping[str, Array], dt: float) -> Array:

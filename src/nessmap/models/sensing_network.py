@@ -47,7 +47,7 @@ class LinearSensingNetwork(SensingModel, LinearModel):
     def learning_at(self, dt: float) -> float:
         return float(self.sensing.information_flow)  # the fit has no bias in dt
 
-    def learning_over_error(self, dt: float, sampled_time: float) -> float:
+    def squared_learning_to_error(self, dt: float, sampled_time: float) -> float:
         return math.inf  # of a fit: the error vanishes with what is fitted
 
     def efficiency_of(self, means: Mapping[str, Array], dt: float) -> Array:

@@ -93,7 +93,7 @@ class LearningRate(Observable[SensingModel]):
 
 def _if_resolved(model: SensingModel, run: Run, prediction: Prediction) -> Prediction | None:
     """None where a run cannot tell the learning from none."""
-    told = not run.n_step or model.learning_over_error(run.dt, run.n_step * run.dt * run.n_replica) > RESOLVED
+    told = not run.n_step or model.squared_learning_to_error(run.dt, run.n_step * run.dt * run.n_replica) > RESOLVED
     return prediction if told else None
 
 
