@@ -7,6 +7,7 @@ import logging
 import time
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
@@ -33,7 +34,8 @@ class VersionError(RuntimeError):
     """A replayed path differs from the stored one."""
 
 
-class Work(NamedTuple):
+@dataclasses.dataclass(frozen=True)
+class Work:
     """A unit to run, the entries it can go on from, and the digest its end must agree with ('' if none is stored)."""
 
     unit: Unit  # wants the missing statistics only
@@ -42,7 +44,7 @@ class Work(NamedTuple):
     path: str = ""  # what the unit's path was when the work was planned
     keys: tuple[str, ...] = ()  # of the records that it makes
 
-    @property
+    @cached_property  # sorting, filling batches and the clock all ask for it, and each time a model would be built
     def seconds(self) -> float:
         """Estimated cost on one core [s]."""
         done = self.restart[0].name.n_step if self.restart else 0
@@ -120,11 +122,13 @@ def missing_work(
     work = []
     for unit, missing in lacking:
         wanted = list(missing.values())
-        work.append(_work(unit, wanted, by_path.get(wanted[0][:3], []))._replace(keys=tuple(missing)))
+        work.append(_work(unit, wanted, tuple(missing), by_path.get(wanted[0][:3], [])))
     return work, present
 
 
-def _work(unit: Unit, missing: Sequence[identity.RecordName], stored: Sequence[Entry]) -> Work:
+def _work(
+    unit: Unit, missing: Sequence[identity.RecordName], keys: tuple[str, ...], stored: Sequence[Entry]
+) -> Work:
     """Go on from the longest stored run that has all sums and a state; know the end if this very run was made before."""
     statistics = [name.statistic for name in missing if name.statistic != RESTART_STATE]
     lacking = dataclasses.replace(unit, statistics=tuple(statistics), keep_state=len(missing) > len(statistics))
@@ -138,8 +142,8 @@ def _work(unit: Unit, missing: Sequence[identity.RecordName], stored: Sequence[E
         at_step = [entry for entry in ok if entry.name.n_step == n_step]
         shorter = tuple(entry for entry in at_step if (entry.name.statistic, entry.name.version) in needed)
         if len(shorter) == len(needed):
-            return Work(lacking, shorter, known_end, missing[0].path)
-    return Work(lacking, (), known_end, missing[0].path)
+            return Work(lacking, shorter, known_end, missing[0].path, keys)
+    return Work(lacking, (), known_end, missing[0].path, keys)
 
 
 def batches(work: Sequence[Work]) -> list[list[Work]]:
