@@ -19,11 +19,24 @@ from nessmap.models import model_class
 from nessmap.points import Entry, PointLog, outcome
 from nessmap.protocols import State
 from nessmap.sharing import Shares, Watch
-from nessmap.simulate import RESTART_STATE, RESTART_VERSION, Record, Restart, Status, Unit, made_ready_together, run_unit
+from nessmap.simulate import (
+    RESTART_STATE,
+    RESTART_VERSION,
+    Record,
+    Restart,
+    Status,
+    Unit,
+    made_ready_together,
+    simulate,
+)
 from nessmap.statistics import STATISTICS
 from nessmap.sweep import Point, Sweep, unit_seconds
 
 BATCH_SECONDS = 2.0  # of estimated work per task: overhead stays small and little is lost with a worker
+LEAST_BATCH_SECONDS = 0.2  # where there is little to do: a segment takes a few hundredths of a second to write
+SHARE_OF_BATCH = (
+    1 / 32
+)  # of all the work, at most: what the last worker is busy with while the others have nothing left
 CLOSING_SECONDS = 20.0  # for workers to end and manifests to be written, before the scheduler ends the job
 FAILURES = (Status.failed, Status.diverged, Status.timeout)
 
@@ -126,9 +139,7 @@ def missing_work(
     return work, present
 
 
-def _work(
-    unit: Unit, missing: Sequence[identity.RecordName], keys: tuple[str, ...], stored: Sequence[Entry]
-) -> Work:
+def _work(unit: Unit, missing: Sequence[identity.RecordName], keys: tuple[str, ...], stored: Sequence[Entry]) -> Work:
     """Go on from the longest stored run that has all sums and a state; know the end if this very run was made before."""
     statistics = [name.statistic for name in missing if name.statistic != RESTART_STATE]
     lacking = dataclasses.replace(unit, statistics=tuple(statistics), keep_state=len(missing) > len(statistics))
@@ -147,11 +158,12 @@ def _work(
 
 
 def batches(work: Sequence[Work]) -> list[list[Work]]:
-    """Batches of about two seconds, most expensive units first."""
+    """Batches of about two seconds, or of less where there are few of them; most expensive units first."""
     made: list[list[Work]] = []
-    filled = BATCH_SECONDS
+    share = SHARE_OF_BATCH * sum(item.seconds for item in work)
+    full = filled = min(BATCH_SECONDS, max(share, LEAST_BATCH_SECONDS))
     for item in sorted(work, key=lambda work: work.seconds, reverse=True):
-        if filled >= BATCH_SECONDS:
+        if filled >= full:
             made.append([])
             filled = 0.0
         made[-1].append(item)
@@ -174,7 +186,7 @@ def run_batch(folder: Path, batch: Sequence[Work], renew: bool = False) -> Recei
         # all at once: the units of a batch were neighbours in a segment before
         stored = {entry.name.key: array for entry, array in point_log.read(e for work in batch for e in work.restart)}
         for work, ready in zip(batch, made_ready_together(work.unit for work in batch), strict=True):
-            made = run_unit(ready, _restart(work.restart, stored))
+            made = simulate(ready, _restart(work.restart, stored))
             if work.path and made[0].name.path != work.path:
                 raise VersionError(
                     f"{model_class(work.unit.model).name}: its code changed while the sweep ran; nothing of this batch was "

@@ -173,13 +173,9 @@ def made_ready_together(units: Iterable[Unit]) -> Iterator[Ready]:
         yield from some
 
 
-def simulate(unit: Unit, restart: Restart | None = None) -> list[Record]:
+def simulate(unit: Unit | Ready, restart: Restart | None = None) -> list[Record]:
     """Run a unit, from a restart if there is one, and return its records; failure is a status, not an exception."""
-    return run_unit(made_ready(unit), restart)
-
-
-def run_unit(ready: Ready, restart: Restart | None = None) -> list[Record]:
-    """The records of a unit that was made ready, run from a restart if there is one."""
+    ready = made_ready(unit) if isinstance(unit, Unit) else unit
     began = time.perf_counter() - ready.seconds
 
     def without_data(status: Status, message: str) -> list[Record]:
@@ -187,9 +183,8 @@ def run_unit(ready: Ready, restart: Restart | None = None) -> list[Record]:
 
     if ready.refused:
         return without_data(*ready.refused)
-    unit = ready.unit
     try:
-        drawn = ready._replace(model=ready.model.realisation(unit.realisation, unit.seed))
+        drawn = ready._replace(model=ready.model.realisation(ready.unit.realisation, ready.unit.seed))
         _compile(drawn)
         began = time.perf_counter()
         status, arrays, end = _run(drawn, restart, began)
