@@ -12,6 +12,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -42,8 +43,16 @@ def _digest_of_text(text: str) -> str:
 
 
 @lru_cache(maxsize=1 << 14, typed=True)  # 1 and 1.0 are equal
-def _written(value: str | float) -> str:
-    return _ENCODER.encode(value)
+def _item(name: str, value: str | float) -> str:
+    """A name and its value as they stand in canonical JSON."""
+    # a finite number is written as Python writes it; the encoder takes ten times as long to find that out
+    text = repr(value) if type(value) is float and math.isfinite(value) else _ENCODER.encode(value)
+    return _named(name, text)
+
+
+@lru_cache(maxsize=1 << 12)
+def _named(name: str, text: str) -> str:
+    return f"{_ENCODER.encode(name)}:{text}"
 
 
 def _mapping(content: Mapping[str, Any]) -> str:
@@ -56,12 +65,11 @@ def _mapping(content: Mapping[str, Any]) -> str:
         value = content[name]
         kind = type(value)
         if kind is str or kind is int or (kind is float and value != 0.0):
-            text = _written(value)
+            items.append(_item(name, value))
         elif kind is float:
-            text = repr(value)
+            items.append(_named(name, repr(value)))
         else:
-            text = "[]" if kind is tuple and not value else _ENCODER.encode(value)
-        items.append(f"{_written(name)}:{text}")
+            items.append(_named(name, "[]" if kind is tuple and not value else _ENCODER.encode(value)))
     return f"{{{','.join(items)}}}"
 
 
@@ -89,14 +97,17 @@ def versions_called(kernel_file: str) -> dict[str, int]:
 
 def stream(model: Model, dt: float, seed: int) -> str:
     """Name of the random stream; its first 64 bits key Philox."""
-    before, after = _around_parameters(model.name, _ENCODER.encode(dt), seed, version_in("random", "STREAM_VERSION"))
+    before, after = _around_parameters(model.name, dt, seed, version_in("random", "STREAM_VERSION"))
     return _digest_of_text(f"{before}{_mapping(model.path_parameters())}{after}")
 
 
-@lru_cache
-def _around_parameters(model: str, dt: str, seed: int, version: int) -> tuple[str, str]:
+@lru_cache(typed=True)  # a dt of 1 and one of 1.0 are equal
+def _around_parameters(model: str, dt: float, seed: int, version: int) -> tuple[str, str]:
     """The canonical JSON of a stream before and after its parameters; names are in alphabetical order."""
-    return f'{{"dt":{dt},"model":{_ENCODER.encode(model)},"parameters":', f',"seed":{seed},"stream_version":{version}}}'
+    return (
+        f'{{"dt":{_ENCODER.encode(dt)},"model":{_ENCODER.encode(model)},"parameters":',
+        f',"seed":{seed},"stream_version":{version}}}',
+    )
 
 
 def philox_key(stream_name: str) -> int:

@@ -7,6 +7,7 @@ import logging
 import time
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,11 +19,24 @@ from nessmap.models import model_class
 from nessmap.points import Entry, PointLog, outcome
 from nessmap.protocols import State
 from nessmap.sharing import Shares, Watch
-from nessmap.simulate import RESTART_STATE, RESTART_VERSION, Record, Restart, Status, Unit, simulate
+from nessmap.simulate import (
+    RESTART_STATE,
+    RESTART_VERSION,
+    Record,
+    Restart,
+    Status,
+    Unit,
+    made_ready_together,
+    simulate,
+)
 from nessmap.statistics import STATISTICS
 from nessmap.sweep import Point, Sweep, unit_seconds
 
 BATCH_SECONDS = 2.0  # of estimated work per task: overhead stays small and little is lost with a worker
+LEAST_BATCH_SECONDS = 0.2  # where there is little to do: a segment takes a few hundredths of a second to write
+SHARE_OF_BATCH = (
+    1 / 32
+)  # of all the work, at most: what the last worker is busy with while the others have nothing left
 CLOSING_SECONDS = 20.0  # for workers to end and manifests to be written, before the scheduler ends the job
 FAILURES = (Status.failed, Status.diverged, Status.timeout)
 
@@ -33,7 +47,8 @@ class VersionError(RuntimeError):
     """A replayed path differs from the stored one."""
 
 
-class Work(NamedTuple):
+@dataclasses.dataclass(frozen=True)
+class Work:
     """A unit to run, the entries it can go on from, and the digest its end must agree with ('' if none is stored)."""
 
     unit: Unit  # wants the missing statistics only
@@ -42,7 +57,7 @@ class Work(NamedTuple):
     path: str = ""  # what the unit's path was when the work was planned
     keys: tuple[str, ...] = ()  # of the records that it makes
 
-    @property
+    @cached_property  # sorting, filling batches and the clock all ask for it, and each time a model would be built
     def seconds(self) -> float:
         """Estimated cost on one core [s]."""
         done = self.restart[0].name.n_step if self.restart else 0
@@ -120,11 +135,11 @@ def missing_work(
     work = []
     for unit, missing in lacking:
         wanted = list(missing.values())
-        work.append(_work(unit, wanted, by_path.get(wanted[0][:3], []))._replace(keys=tuple(missing)))
+        work.append(_work(unit, wanted, tuple(missing), by_path.get(wanted[0][:3], [])))
     return work, present
 
 
-def _work(unit: Unit, missing: Sequence[identity.RecordName], stored: Sequence[Entry]) -> Work:
+def _work(unit: Unit, missing: Sequence[identity.RecordName], keys: tuple[str, ...], stored: Sequence[Entry]) -> Work:
     """Go on from the longest stored run that has all sums and a state; know the end if this very run was made before."""
     statistics = [name.statistic for name in missing if name.statistic != RESTART_STATE]
     lacking = dataclasses.replace(unit, statistics=tuple(statistics), keep_state=len(missing) > len(statistics))
@@ -138,16 +153,17 @@ def _work(unit: Unit, missing: Sequence[identity.RecordName], stored: Sequence[E
         at_step = [entry for entry in ok if entry.name.n_step == n_step]
         shorter = tuple(entry for entry in at_step if (entry.name.statistic, entry.name.version) in needed)
         if len(shorter) == len(needed):
-            return Work(lacking, shorter, known_end, missing[0].path)
-    return Work(lacking, (), known_end, missing[0].path)
+            return Work(lacking, shorter, known_end, missing[0].path, keys)
+    return Work(lacking, (), known_end, missing[0].path, keys)
 
 
 def batches(work: Sequence[Work]) -> list[list[Work]]:
-    """Batches of about two seconds, most expensive units first."""
+    """Batches of about two seconds, or of less where there are few of them; most expensive units first."""
     made: list[list[Work]] = []
-    filled = BATCH_SECONDS
+    share = SHARE_OF_BATCH * sum(item.seconds for item in work)
+    full = filled = min(BATCH_SECONDS, max(share, LEAST_BATCH_SECONDS))
     for item in sorted(work, key=lambda work: work.seconds, reverse=True):
-        if filled >= BATCH_SECONDS:
+        if filled >= full:
             made.append([])
             filled = 0.0
         made[-1].append(item)
@@ -169,8 +185,8 @@ def run_batch(folder: Path, batch: Sequence[Work], renew: bool = False) -> Recei
         warnings.simplefilter("always")
         # all at once: the units of a batch were neighbours in a segment before
         stored = {entry.name.key: array for entry, array in point_log.read(e for work in batch for e in work.restart)}
-        for work in batch:
-            made = simulate(work.unit, _restart(work.restart, stored))
+        for work, ready in zip(batch, made_ready_together(work.unit for work in batch), strict=True):
+            made = simulate(ready, _restart(work.restart, stored))
             if work.path and made[0].name.path != work.path:
                 raise VersionError(
                     f"{model_class(work.unit.model).name}: its code changed while the sweep ran; nothing of this batch was "

@@ -68,14 +68,9 @@ class BumpField(Model):
     @cached_property
     def weights(self) -> Array:
         """W = J dx w(x_i - x_j), symmetric."""
-        profile = spatial.PROFILES["difference_of_gaussians"]
-        reach = profile.reach * max(self.kernel_width, self.inhibition_width)
-        values = spatial.summed_over_images(
-            lambda x: profile.value(x, self.kernel_width, self.inhibition_width, self.inhibition),
-            self.n_site,
-            self.length,
-            reach,
-        )
+        name, widths = "difference_of_gaussians", (self.kernel_width, self.inhibition_width)
+        reach = spatial.PROFILES[name].reach * max(widths)
+        values = spatial.profile_at_sites(name, 0.0, *widths, self.inhibition, self.n_site, self.length, reach)
         return self.weight * (self.length / self.n_site) * spatial.circulant(values)
 
     @cached_property

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import ClassVar, NamedTuple
 
 import numpy as np
@@ -27,6 +27,26 @@ class Modes(NamedTuple):
     rotation: Array
     diffusion: Array
     multiplicity: Indices  # 2 for a cosine and a sine, 1 where k and -k are the same
+
+
+class Layout(NamedTuple):
+    """Where modes have their coordinates; of one layout for all fields with as many modes, so that nobody may write to it."""
+
+    mode_of: Indices  # of each coordinate
+    cosines: Indices  # coordinates of the modes that have both
+    sines: Indices
+    partner: Indices  # of a cosine its sine and the other way round, of others themselves
+
+
+@lru_cache(maxsize=16)
+def _layout(multiplicity: bytes) -> Layout:
+    own = np.frombuffer(multiplicity, np.int64)
+    mode_of = np.repeat(np.arange(len(own)), own)
+    cosines = (np.cumsum(own) - 2)[own == 2]
+    sines = cosines + 1
+    partner = np.arange(len(mode_of))
+    partner[cosines], partner[sines] = sines, cosines
+    return Layout(mode_of, cosines, sines, partner)
 
 
 class FourierField(LinearModel):
@@ -61,22 +81,18 @@ class FourierField(LinearModel):
         return int(self.modes.multiplicity.sum())
 
     @cached_property
+    def _layout(self) -> Layout:
+        return _layout(self.modes.multiplicity.astype(np.int64).tobytes())
+
+    @property
     def mode_of(self) -> Indices:
         """Mode of each coordinate."""
-        return np.repeat(np.arange(len(self.modes.multiplicity)), self.modes.multiplicity)
+        return self._layout.mode_of
 
-    @cached_property
+    @property
     def pairs(self) -> tuple[Indices, Indices]:
         """Cosine and sine coordinates of the modes that have both."""
-        cosines = (np.cumsum(self.modes.multiplicity) - 2)[self.modes.multiplicity == 2]
-        return cosines, cosines + 1
-
-    @cached_property
-    def _partner(self) -> Indices:
-        partner = np.arange(self.n_dim)
-        cosines, sines = self.pairs
-        partner[cosines], partner[sines] = sines, cosines
-        return partner
+        return self._layout.cosines, self._layout.sines
 
     def _signed_rotation(self) -> Array:
         """A_(i, partner): -omega for a cosine, +omega for its sine, 0 for coordinates without partner."""
@@ -89,7 +105,7 @@ class FourierField(LinearModel):
     @cached_property
     def linear_drift(self) -> Array:
         drift = np.diag(-self.modes.decay[self.mode_of])
-        drift[np.arange(self.n_dim), self._partner] += self._signed_rotation()
+        drift[np.arange(self.n_dim), self._layout.partner] += self._signed_rotation()
         return drift
 
     @cached_property
@@ -145,7 +161,7 @@ class FourierField(LinearModel):
         keep = np.exp(-decay[mode] * dt) * np.cos(angle)
         turn = np.exp(-decay[mode] * dt) * np.sin(angle)
         kick = np.sqrt(self.power * -np.expm1(-2 * decay * dt))[mode]
-        return Stepper(advance, (keep, turn, self._partner, kick))
+        return Stepper(advance, (keep, turn, self._layout.partner, kick))
 
     def stationary_sample(self, normals: Array) -> Array:
         return np.sqrt(self.power)[self.mode_of][:, None] * normals

@@ -88,7 +88,7 @@ class RingField(Model):
             )
 
     def kernel_at_sites(self) -> Array:
-        """w(x_j) [1/length], summed over periodic images."""
+        """w(x_j) [1/length], summed over periodic images; of a named kernel read-only."""
         if self.kernel == "sampled":
             return np.array(self.kernel_values[0])
         profile = spatial.PROFILES[self.kernel]
@@ -96,11 +96,9 @@ class RingField(Model):
         ratio, width = self.inhibition, max(self.kernel_width, self.inhibition_width)
         if self.kernel == "damped_oscillation":
             ratio, width = self.oscillation_decay, self.kernel_width / self.oscillation_decay
-
-        def shifted(x: Array) -> Array:
-            return profile.value(x - shift, self.kernel_width, self.inhibition_width, ratio)
-
-        return spatial.summed_over_images(shifted, self.n_site, self.length, profile.reach * width + self.length)
+        widths = self.kernel_width, self.inhibition_width
+        reach = profile.reach * width + self.length
+        return spatial.profile_at_sites(self.kernel, shift, *widths, ratio, self.n_site, self.length, reach)
 
     def kernel_matrix_at_sites(self) -> Array:
         """dx w(x_i - x_j), (n_site, n_site): what the activity of site j sends to site i."""

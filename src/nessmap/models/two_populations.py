@@ -191,10 +191,8 @@ class PopulationsOnRing(TwoPopulations):
         return np.array([self._kernel_at_sites(width) for width in (self.excitatory_width, self.inhibitory_width)])
 
     def _kernel_at_sites(self, width: float) -> Array:
-        gaussian = spatial.PROFILES["gaussian"]
-        return spatial.summed_over_images(
-            lambda x: gaussian.value(x, width, 1.0, 0.0), self.n_site, self.length, gaussian.reach * width
-        )
+        reach = spatial.PROFILES["gaussian"].reach * width
+        return spatial.profile_at_sites("gaussian", 0.0, width, 1.0, 0.0, self.n_site, self.length, reach)
 
     @cached_property
     def kernel_transforms(self) -> Array:

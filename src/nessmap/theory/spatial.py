@@ -7,12 +7,15 @@ exactly evenly and its transform is exactly real. docs/theory.md, "Ring field" a
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.floating[Any]]
+# Results remembered: along most axes of a sweep kernel and noise stay the same. They are shared, and so cannot be written to.
+N_KEPT = 256
 
 
 class Profile(NamedTuple):
@@ -78,30 +81,56 @@ def summed_over_images(function: Callable[[Array], Array], n_site: int, length: 
     return total
 
 
+@lru_cache(maxsize=N_KEPT)
+def profile_at_sites(
+    name: str, shift: float, width: float, second_width: float, ratio: float, n_site: int, length: float, reach: float
+) -> Array:
+    """A kernel of PROFILES, moved by shift, at the sites: summed over the images within reach [length]; read-only."""
+    value = PROFILES[name].value
+    values = summed_over_images(lambda x: value(x - shift, width, second_width, ratio), n_site, length, reach)
+    values.setflags(write=False)
+    return values
+
+
 def transform(values: Array, spacing: float) -> tuple[Array, Array]:
     """Real and imaginary part of dx sum_j w_j exp(-i k x_j), k = 2 pi q / length, q = 0 .. n/2.
 
-    Even and odd part are transformed apart: an even function has an imaginary part of exactly zero.
+    Even and odd part are transformed apart: an even function has an imaginary part of exactly zero. Both are read-only.
 
     >>> real, imaginary = transform(np.array([1.0, 0.5, 0.0, 0.5]), 1.0)
     >>> real.tolist(), imaginary.tolist()
     ([2.0, 1.0, 0.0], [0.0, 0.0, 0.0])
     """
+    return _transform(np.asarray(values, float).tobytes(), spacing)
+
+
+@lru_cache(maxsize=N_KEPT)
+def _transform(content: bytes, spacing: float) -> tuple[Array, Array]:
+    values = np.frombuffer(content)
     mirrored = np.roll(values[::-1], 1)
     even, odd = (values + mirrored) / 2, (values - mirrored) / 2
     real, imaginary = spacing * np.fft.rfft(even).real, spacing * np.fft.rfft(odd).imag
     imaginary[0] = 0.0
     if len(values) % 2 == 0:
         imaginary[-1] = 0.0  # the shortest wave of a real field has no phase
+    real.setflags(write=False)
+    imaginary.setflags(write=False)
     return real, imaginary
 
 
+@lru_cache(maxsize=N_KEPT)
 def noise_spectrum(shape: str, correlation_length: float, n_site: int, length: float) -> Array:
     """Discrete transform sum_j C_j cos(k x_j) of a noise covariance of unit integral, k = 2 pi q / length, q = 0 .. n/2.
 
     White noise (correlation length 0): 1/dx. Every value is a sum of positive terms, so that smooth noise keeps its
-    smallest eigenvalues instead of losing them to rounding.
+    smallest eigenvalues instead of losing them to rounding. Read-only.
     """
+    spectrum = _noise_spectrum(shape, correlation_length, n_site, length)
+    spectrum.setflags(write=False)
+    return spectrum
+
+
+def _noise_spectrum(shape: str, correlation_length: float, n_site: int, length: float) -> Array:
     dx = length / n_site
     k = 2 * np.pi * np.arange(n_site // 2 + 1) / length
     if correlation_length == 0:
