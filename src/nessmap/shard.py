@@ -33,10 +33,6 @@ from nessmap.statistics import STATISTICS
 from nessmap.sweep import Point, Sweep, unit_seconds
 
 BATCH_SECONDS = 2.0  # of estimated work per task: overhead stays small and little is lost with a worker
-LEAST_BATCH_SECONDS = 0.2  # where there is little to do: a segment takes a few hundredths of a second to write
-SHARE_OF_BATCH = (
-    1 / 32
-)  # of all the work, at most: what the last worker is busy with while the others have nothing left
 CLOSING_SECONDS = 20.0  # for workers to end and manifests to be written, before the scheduler ends the job
 FAILURES = (Status.failed, Status.diverged, Status.timeout)
 
@@ -158,12 +154,11 @@ def _work(unit: Unit, missing: Sequence[identity.RecordName], keys: tuple[str, .
 
 
 def batches(work: Sequence[Work]) -> list[list[Work]]:
-    """Batches of about two seconds, or of less where there are few of them; most expensive units first."""
+    """Batches of about two seconds, most expensive units first."""
     made: list[list[Work]] = []
-    share = SHARE_OF_BATCH * sum(item.seconds for item in work)
-    full = filled = min(BATCH_SECONDS, max(share, LEAST_BATCH_SECONDS))
+    filled = BATCH_SECONDS
     for item in sorted(work, key=lambda work: work.seconds, reverse=True):
-        if filled >= full:
+        if filled >= BATCH_SECONDS:
             made.append([])
             filled = 0.0
         made[-1].append(item)
