@@ -11,7 +11,8 @@ import pytest
 
 from figure_refined import GAINS, refined_points
 from nessmap.explorer.payload import payload
-from test_explorer import browser, fact, in_a_browser, opened
+from nessmap.figures.axis import axis_of
+from test_explorer import browser, diagram, fact, in_a_browser, opened
 
 __all__ = ["browser", "opened"]  # fixtures
 
@@ -47,6 +48,24 @@ def test_boundaries_are_in_the_payload_with_their_errors():
 def test_an_axis_that_was_refined_keeps_the_scale_of_its_grid():
     (axis,) = payload(plane(), "x")["axes"]
     assert {c["name"]: c.get("geometric") for c in axis["coordinates"]} == {"coupling": False, "noise": True}
+
+
+SERIES = {
+    "equal steps": [0.1, 3.4, 6.7, 10.0],
+    "equal ratios over two decades": [0.1, 1.0, 10.0],
+    "equal ratios over two octaves": [0.5, 1.0, 2.0],
+    "one, two, five": [0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0],
+    "one of them negative": [-1.0, 1.0, 10.0],
+}
+
+
+@pytest.mark.parametrize("values", SERIES.values(), ids=SERIES)
+def test_a_page_and_a_figure_have_the_same_scale_along_an_axis(values):
+    dataset = diagram(len(values), 3, 2).assign_coords(coupling=values)
+    listed = dataset.stack(point=("coupling", "shift", "noise")).reset_index("point")
+    for given in (dataset, listed):
+        (sent,) = (c for axis in payload(given, "x")["axes"] for c in axis["coordinates"] if c["name"] == "coupling")
+        assert sent["geometric"] == axis_of(dataset["coupling"]).logarithmic
 
 
 class TestInABrowser:

@@ -7,7 +7,6 @@ that equal ones lie together, deflated, in base64.
 from __future__ import annotations
 
 import base64
-import json
 import math
 import zlib
 from collections.abc import Mapping
@@ -16,6 +15,8 @@ from typing import Any
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
+
+from nessmap.figures.knots import geometric, knots
 
 MANTISSA = 23  # bits of a float32
 ERROR_BITS = 7  # of a standard error: 0.4 %
@@ -121,26 +122,10 @@ def _coordinate(dataset: xr.Dataset, name: str) -> dict[str, Any]:
     variable = dataset.coords[name]
     words = variable.dtype.kind in "OUT"
     values = [str(v) if words else float(v) for v in variable.values]
-    facts: dict[str, Any] = {
-        key: str(variable.attrs.get(key, default)) for key, default in (("long_name", name), ("units", "1"))
-    }
-    if not words and f"place_{name}" in dataset and "refinement" in dataset.attrs:
-        facts |= {"geometric": _is_geometric(dataset, name)}
-    return {"name": name, "words": words, "values": values, **facts}
-
-
-def _is_geometric(dataset: xr.Dataset, name: str) -> bool:
-    """The grid before its refinement had equal ratios along this axis and not equal steps."""
-    made = json.loads(dataset.attrs["refinement"])
-    n_step = max(made["shape"][made["axes"].index(name)] - 1, 1)
-    places = dataset[f"place_{name}"].values
-    _, first = np.unique(places, return_index=True)
-    first = first[places[first] % max(int(places.max()) // n_step, 1) == 0]
-    knots = np.asarray(dataset[name].values[first], float)
-    if len(knots) < 3 or not (knots > 0).all():
-        return False
-    ratios, steps = np.diff(np.log(knots)), np.diff(knots)
-    return bool(np.ptp(ratios) < 0.05 * ratios.max() and steps.max() > 1.5 * steps.min())
+    facts = {key: str(variable.attrs.get(key, default)) for key, default in (("long_name", name), ("units", "1"))}
+    # the scale that a figure has along it, too
+    scale = {"geometric": not words and geometric(knots(dataset, name))}
+    return {"name": name, "words": words, "values": values, **facts, **scale}
 
 
 def _observables(dataset: xr.Dataset, names: list[str], dims: list[str]) -> list[dict[str, Any]]:

@@ -25,19 +25,10 @@ function label(value) {
   return text.replace("-", "\u2212");
 }
 
-// Is an axis of numbers geometric, so that it wants a logarithmic scale?
-function isGeometric(values) {
-  if (values.length < 3 || values.some((v) => !(v > 0))) return false;
-  const ratios = values.slice(1).map((v, i) => Math.log(v / values[i]));
-  const even = Math.max(...ratios) - Math.min(...ratios) < 0.05 * Math.max(...ratios);
-  const steps = values.slice(1).map((v, i) => v - values[i]);
-  return even && Math.max(...steps) > 1.5 * Math.min(...steps);
-}
-
 // A scale over a coordinate: at(value) and position(index) in pixels, edges of its cells, ticks.
 function scaleOf(coordinate, from, to) {
   const values = coordinate.words ? coordinate.values.map((_, i) => i) : coordinate.values;
-  const log = !coordinate.words && (coordinate.geometric ?? isGeometric(values));
+  const log = coordinate.geometric;
   const f = log ? Math.log : (v) => v;
   const places = values.map(f);
   const edges = places.slice(1).map((p, i) => (p + places[i]) / 2);
