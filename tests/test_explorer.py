@@ -265,3 +265,15 @@ class TestInABrowser:
         view = opened(words, "#0.0.2.0.0.l.0-0-0")
         assert view.watched_errors == []
         assert "white" in view.locator("#map").inner_text()
+
+    def test_a_list_has_words_in_their_places_and_says_where_there_is_no_number(self, opened):
+        colours = {"noise": ("noise", np.array(["white", "red", "blue"], object), {"long_name": "colour"})}
+        words = diagram(4, 2, 3).isel(shift=0, drop=True).assign_coords(colours)
+        words["obs0"][2, 1] = np.nan
+        view = opened(words.stack(point=("coupling", "noise")).reset_index("point"))
+        assert view.watched_errors == []
+        rows = view.locator("#map circle:not(defs circle)").evaluate_all("all => all.map((c) => c.getAttribute('cy'))")
+        assert rows == 4 * rows[:3]
+        assert len(set(rows)) == 3
+        shown = view.locator("#map").inner_text()
+        assert all(word in shown for word in ("white", "red", "blue", "no number"))

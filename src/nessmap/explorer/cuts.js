@@ -18,7 +18,7 @@ function drawCut(data, observable, state, x, size = CUT) {
   const order = orderOfCut(data, state, x);
   const sx = scaleOf(distinct(x), box.left, box.right);
   const at = (i) => offset(data, observable.axes, { ...state.at, [x.axis]: i });
-  const place = (i) => (x.words ? sx.position(distinct(x).values.indexOf(x.values[i])) : sx.at(x.values[i]));
+  const place = placeOn(sx, x);
   const points = order.map((i) => ({ i, p: place(i), v: observable.value[at(i)], e: observable.error[at(i)], t: observable.theory[at(i)] }));
   const fine = observable.lines[x.axis];
   const curve = fine && !x.words

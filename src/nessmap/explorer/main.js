@@ -139,8 +139,7 @@ function cellAt(event) {
   if (!state.y) {
     const scale = scaleOf(distinct(state.x), 80, 620);
     const order = orderOfCut(data, state, state.x);
-    const place = (i) => (state.x.words ? scale.position(distinct(state.x).values.indexOf(state.x.values[i])) : scale.at(state.x.values[i]));
-    return { [state.x.axis]: order[nearest(order.map(place), px)] };
+    return { [state.x.axis]: order[nearest(order.map(placeOn(scale, state.x)), px)] };
   }
   if (state.x.axis === state.y.axis) {
     const places = placesOf(state.x, state.y);

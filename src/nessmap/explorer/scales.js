@@ -44,6 +44,17 @@ function scaleOf(coordinate, from, to) {
   return { at: (v) => pixel(f(v)), position: (i) => pixel(places[i]), edges: [first, ...edges, last].map(pixel), ticks, values, words: coordinate.words };
 }
 
+// A coordinate whose values are each there once: numbers in order, words as they first come.
+function distinct(c) {
+  return { ...c, values: c.words ? [...new Set(c.values)] : [...new Set(c.values)].sort((a, b) => a - b) };
+}
+
+// Where the i-th value of a coordinate lies, on a scale over its distinct values: place(i) in pixels.
+function placeOn(scale, c) {
+  const nth = c.words ? new Map(distinct(c).values.map((v, i) => [v, i])) : null;
+  return (i) => (nth ? scale.position(nth.get(c.values[i])) : scale.at(c.values[i]));
+}
+
 function unitsIn(text) {
   return text && text !== "1" ? ` [${text}]` : "";
 }
