@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from pathlib import Path
 
 import numpy as np
@@ -92,6 +93,24 @@ class TestInABrowser:
         words = view.locator("#map").inner_text()
         assert "edge of stability" in words
         assert "flow = 0" in words
+
+    def test_an_error_that_reaches_beyond_the_panel_ends_at_its_frame(self, opened):
+        dataset = plane()
+        across = dataset["boundary_axis"].values == "coupling"
+        dataset["boundary_error"][:] = np.where(across, 0.01, 20.0)  # noise is from 0.1 to 10, in equal ratios
+        dataset["boundary_error"][np.flatnonzero(across)[:3]] = 5.0
+        view = opened(dataset)
+        bars = view.locator("#map path.error").evaluate_all("all => all.map((path) => path.getAttribute('d'))")
+        assert len(bars) == dataset.sizes["crossing"]
+        box = view.evaluate("BOX")
+        flat = [re.fullmatch(r"M([\d.]+) ([\d.]+)H([\d.]+)", bar) for bar in bars]
+        upright = [re.fullmatch(r"M([\d.]+) ([\d.]+)V([\d.]+)", bar) for bar in bars]
+        rows = [(float(bar[1]), float(bar[3])) for bar in flat if bar]
+        columns = [(float(bar[2]), float(bar[3])) for bar in upright if bar]
+        assert len(rows) == across.sum()
+        assert rows.count((box["left"], box["right"])) == 3
+        assert all(box["left"] <= low < high <= box["right"] for low, high in rows)
+        assert columns == [(box["bottom"], box["top"])] * int((~across).sum())
 
     def test_cut_and_table_hold_the_points_of_one_row(self, opened):
         dataset = plane()

@@ -65,8 +65,10 @@ function drawLocated(data, state, [sx, sy]) {
     if (own.length) entries.push([`<path transform="translate(8 -4)" d="${shape}" ${look}/>`, b.of === "stability" ? "edge of stability" : b.of.replaceAll("_", " ")]);
     return own.map((k) => {
       const [u, v, e] = [b.places[x.name][k], b.places[y.name][k], b.error[k] || 0];
-      const bar = b.axis[k] === x.name ? `M${sx.at(u - e)} ${sy.at(v)}H${sx.at(u + e)}` : `M${sx.at(u)} ${sy.at(v - e)}V${sy.at(v + e)}`;
-      return (e ? `<path d="${bar}" stroke="#000"/>` : "") + `<path class="located" transform="translate(${sx.at(u).toFixed(1)} ${sy.at(v).toFixed(1)}) scale(0.6)" d="${shape}" ${look}/>`;
+      const reach = (scale, middle) => [middle - e, middle + e].map((end) => scale.inside(end).toFixed(1));
+      const [along, up] = [reach(sx, u), reach(sy, v)];
+      const bar = b.axis[k] === x.name ? `M${along[0]} ${sy.at(v).toFixed(1)}H${along[1]}` : `M${sx.at(u).toFixed(1)} ${up[0]}V${up[1]}`;
+      return (e ? `<path class="error" d="${bar}" stroke="#000"/>` : "") + `<path class="located" transform="translate(${sx.at(u).toFixed(1)} ${sy.at(v).toFixed(1)}) scale(0.6)" d="${shape}" ${look}/>`;
     }).join("");
   });
   return { marks: marks.join(""), entries };

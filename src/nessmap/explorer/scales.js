@@ -25,7 +25,7 @@ function label(value) {
   return text.replace("-", "\u2212");
 }
 
-// A scale over a coordinate: at(value) and position(index) in pixels, edges of its cells, ticks.
+// A scale over a coordinate: at(value), inside(value) and position(index) in pixels, edges of its cells, ticks.
 function scaleOf(coordinate, from, to) {
   const values = coordinate.words ? coordinate.values.map((_, i) => i) : coordinate.values;
   const log = coordinate.geometric;
@@ -41,7 +41,10 @@ function scaleOf(coordinate, from, to) {
   const ticks = coordinate.words
     ? values.map((v) => [pixel(v), coordinate.values[v]])
     : (log ? logTicks(low, high) : niceTicks(low, high, 7)).map((v) => [pixel(f(v)), label(v)]);
-  return { at: (v) => pixel(f(v)), position: (i) => pixel(places[i]), edges: [first, ...edges, last].map(pixel), ticks, values, words: coordinate.words };
+  const at = (v) => pixel(f(v));
+  // what lies outside is at the end that it is beyond; on a logarithmic scale zero and less are beyond the low one
+  const inside = (v) => (log && !(v > 0) ? from : Math.min(Math.max(at(v), Math.min(from, to)), Math.max(from, to)));
+  return { at, inside, position: (i) => pixel(places[i]), edges: [first, ...edges, last].map(pixel), ticks, values, words: coordinate.words };
 }
 
 // A coordinate whose values are each there once: numbers in order, words as they first come.
