@@ -220,6 +220,7 @@ class TestInABrowser:
         view.locator("#sliders input").fill("4")
         assert view.locator("#where").inner_text().endswith("noise <strength> 1")
         assert view.locator("#sliders output").inner_text() == "1"
+        assert view.locator("#map svg > text.soft").text_content() == "noise <strength> = 1"
 
     def test_files_hold_what_is_shown(self, opened):
         view = opened(diagram(), "#0.0.0.1.0.l.3-4-2")
@@ -254,7 +255,7 @@ class TestInABrowser:
         listed = diagram(4, 3, 2).stack(point=("coupling", "shift", "noise")).reset_index("point")
         view = opened(listed)
         assert view.watched_errors == []
-        assert view.locator("#map svg circle").count() >= 24
+        assert view.locator("#map svg circle:not(defs circle)").count() == 12  # those of one noise
         line = diagram(9, 1, 1)
         view = opened(line)
         assert view.watched_errors == []

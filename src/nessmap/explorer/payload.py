@@ -99,16 +99,23 @@ def _boundaries(dataset: xr.Dataset) -> list[dict[str, Any]]:
     made = []
     for words in dict.fromkeys(which.tolist()):
         own = np.flatnonzero(which == words)
-        places = {name: [_short(v) for v in dataset[f"boundary_{name}"].values[own]] for name in names}
+        places = {name: _places(dataset[f"boundary_{name}"].values[own], along[own] == name) for name in names}
         errors = [_short(v) for v in dataset["boundary_error"].values[own]]
         made.append({"of": words, "axis": along[own].tolist(), "error": errors, "places": places})
     return made
 
 
-def _short(value: Any) -> float | str | None:
-    """A number to seven digits, as JSON has them; words stay."""
-    if isinstance(value, str | np.str_):
-        return str(value)
+def _places(values: NDArray[Any], crossed: NDArray[np.bool_]) -> list[float | str | None]:
+    """Positions of crossings along one axis: where they cross an edge, to what an eye can tell.
+
+    Where the edge lies along another axis: the coordinate of its points to the last digit, by which the page finds them.
+    """
+    found = zip(values, crossed, strict=True)
+    return [str(v) if isinstance(v, str | np.str_) else _short(v) if c else float(v) for v, c in found]
+
+
+def _short(value: Any) -> float | None:
+    """A number to seven digits, as JSON has them."""
     return float(f"{float(value):.7g}") if np.isfinite(value) else None
 
 
