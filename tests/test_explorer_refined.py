@@ -118,6 +118,10 @@ class TestInABrowser:
         view = opened(dataset)
         bars = view.locator("#map path.error").evaluate_all("all => all.map((path) => path.getAttribute('d'))")
         assert len(bars) == dataset.sizes["crossing"]
+        rims = view.locator("#map path[stroke='#fff']:has(+ path.error)").evaluate_all(
+            "all => all.map((path) => path.getAttribute('d'))"
+        )
+        assert rims == bars, "black on a dark page is not seen without"
         box = view.evaluate("BOX")
         flat = [re.fullmatch(r"M([\d.]+) ([\d.]+)H([\d.]+)", bar) for bar in bars]
         upright = [re.fullmatch(r"M([\d.]+) ([\d.]+)V([\d.]+)", bar) for bar in bars]

@@ -110,7 +110,7 @@ function drawLocated(data, state, [sx, sy]) {
       const reach = (scale, middle) => [middle - e, middle + e].map((end) => scale.inside(end).toFixed(1));
       const [along, up] = [reach(sx, u), reach(sy, v)];
       const bar = b.axis[k] === x.name ? `M${along[0]} ${sy.at(v).toFixed(1)}H${along[1]}` : `M${sx.at(u).toFixed(1)} ${up[0]}V${up[1]}`;
-      return (e ? `<path class="error" d="${bar}" stroke="#000"/>` : "") + `<path class="located" transform="translate(${sx.at(u).toFixed(1)} ${sy.at(v).toFixed(1)}) scale(0.6)" d="${shape}" ${look}/>`;
+      return (e ? `<path d="${bar}" stroke="#fff" stroke-width="2.4"/><path class="error" d="${bar}" stroke="#000"/>` : "") + `<path class="located" transform="translate(${sx.at(u).toFixed(1)} ${sy.at(v).toFixed(1)}) scale(0.6)" d="${shape}" ${look}/>`;
     }).join("");
   });
   return { marks: marks.join(""), entries };
