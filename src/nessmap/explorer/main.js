@@ -25,10 +25,11 @@ function settled() {
   const choices = choicesOf(observable);
   for (const name of observable.axes) state.at[name] = Math.min(state.at[name] ?? Math.floor(data.axisOf[name].n / 2), data.axisOf[name].n - 1);
   state.choices = choices;
-  state.x = choices.find((c) => c.name === state.xName) || choices[0];
+  const first = (some) => some.find((c) => c.refined) || some[0];
+  state.x = choices.find((c) => c.name === state.xName) || first(choices);
   if (!state.x) state.x = { ...data.axisOf[observable.axes[0]].coordinates[0], axis: observable.axes[0], alone: true };
   const others = partners(state.x, choices);
-  state.y = state.yName === "" ? null : others.find((c) => c.name === state.yName) || others[0] || null;
+  state.y = state.yName === "" ? null : others.find((c) => c.name === state.yName) || first(others) || null;
   const shown = [state.x.axis, state.y && state.y.axis];
   state.free = observable.axes.filter((name) => data.axisOf[name].n > 1 && !shown.includes(name));
   state.planes = planesOf(data, state);

@@ -7,6 +7,7 @@ that equal ones lie together, deflated, in base64.
 from __future__ import annotations
 
 import base64
+import json
 import math
 import zlib
 from collections.abc import Mapping
@@ -132,7 +133,13 @@ def _coordinate(dataset: xr.Dataset, name: str) -> dict[str, Any]:
     facts = {key: str(variable.attrs.get(key, default)) for key, default in (("long_name", name), ("units", "1"))}
     # the scale that a figure has along it, too
     scale = {"geometric": not words and geometric(knots(dataset, name))}
-    return {"name": name, "words": words, "values": values, **facts, **scale}
+    return {"name": name, "words": words, "values": values, **facts, **scale, "refined": _is_refined(dataset, name)}
+
+
+def _is_refined(dataset: xr.Dataset, name: str) -> bool:
+    """Whether cells were halved along it."""
+    made = json.loads(dataset.attrs.get("refinement", '{"axes": [], "halved": []}'))
+    return bool(dict(zip(made["axes"], made["halved"], strict=True)).get(name))
 
 
 def _observables(dataset: xr.Dataset, names: list[str], dims: list[str]) -> list[dict[str, Any]]:
