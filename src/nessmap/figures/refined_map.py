@@ -230,7 +230,7 @@ def _draw_signs(
     if narrow:
         down, along, few = (np.array(part) for part in zip(*narrow, strict=True))
         places = np.stack([wide * along, high * down], axis=1)
-        signs.draw(axes, across.edges[along + 1], up.edges[down + 1], few, least, 0.0, places)
+        signs.draw_few(axes, across.edges[along + 1], up.edges[down + 1], few, least, places)
 
 
 def _draw_cells(axes: Axes, dataset: xr.Dataset, plane: Plane, x: str, y: str) -> None:
