@@ -12,7 +12,7 @@ from nessmap.mesh import Mesh
 from nessmap.refined_product import add_refinement
 from nessmap.refinement import Found, further, grid
 
-GAINS = (0.5, 1.0, 2.0)
+GAINS = (0.333333333333, 1.0, 2.0)  # the first as axes have a third
 MESH = Mesh((3, 5, 4), (False, True, True), 3)
 EDGE = 0.9  # of stability, along coupling
 REFINE = RefineSettings.model_validate(

@@ -220,6 +220,7 @@ class TestInABrowser:
         view.locator("#sliders input").fill("4")
         assert view.locator("#where").inner_text().endswith("noise <strength> 1")
         assert view.locator("#sliders output").inner_text() == "1"
+        assert view.locator("#map svg > text.soft").text_content() == "noise <strength> = 1"
 
     def test_files_hold_what_is_shown(self, opened):
         view = opened(diagram(), "#0.0.0.1.0.l.3-4-2")
@@ -254,7 +255,7 @@ class TestInABrowser:
         listed = diagram(4, 3, 2).stack(point=("coupling", "shift", "noise")).reset_index("point")
         view = opened(listed)
         assert view.watched_errors == []
-        assert view.locator("#map svg circle").count() >= 24
+        assert view.locator("#map svg circle:not(defs circle)").count() == 12  # those of one noise
         line = diagram(9, 1, 1)
         view = opened(line)
         assert view.watched_errors == []
@@ -265,3 +266,15 @@ class TestInABrowser:
         view = opened(words, "#0.0.2.0.0.l.0-0-0")
         assert view.watched_errors == []
         assert "white" in view.locator("#map").inner_text()
+
+    def test_a_list_has_words_in_their_places_and_says_where_there_is_no_number(self, opened):
+        colours = {"noise": ("noise", np.array(["white", "red", "blue"], object), {"long_name": "colour"})}
+        words = diagram(4, 2, 3).isel(shift=0, drop=True).assign_coords(colours)
+        words["obs0"][2, 1] = np.nan
+        view = opened(words.stack(point=("coupling", "noise")).reset_index("point"))
+        assert view.watched_errors == []
+        rows = view.locator("#map circle:not(defs circle)").evaluate_all("all => all.map((c) => c.getAttribute('cy'))")
+        assert rows == 4 * rows[:3]
+        assert len(set(rows)) == 3
+        shown = view.locator("#map").inner_text()
+        assert all(word in shown for word in ("white", "red", "blue", "no number"))

@@ -60,7 +60,7 @@ def test_of_narrow_cells_the_largest_carry_signs_that_keep_apart() -> None:
     columns, rows = (part.ravel() for part in np.meshgrid(np.arange(33.0), np.arange(99.0)))
     z, places = rng.standard_t(15, columns.size), np.stack([5.2 * columns, 1.1 * rows], axis=1)
     axes = Figure().subplots()
-    signs.draw(axes, columns, rows, z, 2.0, 1.1, places)
+    signs.draw_few(axes, columns, rows, z, 2.0, places)
     marked = {sign: written(axes, gid) for gid, sign in (("plus", 1), ("minus", -1))}
     by_place = {(x, y): value for x, y, value in zip(columns, rows, z, strict=True)}
     assert all(sign * by_place[place] >= 2 for sign, found in marked.items() for place in found)
@@ -80,12 +80,13 @@ def test_a_map_of_many_cells_has_the_signs_of_its_largest_scores() -> None:
     assert all(written(figure.axes[1], gid) for gid in ("plus", "minus"))
 
 
-def test_narrow_cells_without_a_place_carry_no_sign() -> None:
+def test_small_values_and_what_is_no_number_carry_no_sign() -> None:
     axes = Figure().subplots()
-    for side in (0.9 * signs.SMALLEST, 1.1 * signs.SMALLEST):
-        signs.draw(axes, [0, 1, 2], [0, 0, 0], [-3.0, 1.0, np.nan], 2.0, side)
-    assert [line.get_marker() for line in axes.lines] == ["_"]
-    assert written(axes, "minus") == {(0.0, 0.0)}
+    values, places = [-3.0, 1.0, np.nan], np.array([[0.0, 0], [9, 0], [18, 0]])
+    signs.draw(axes, [0, 1, 2], [0, 0, 0], values, 2.0, signs.SMALLEST)
+    signs.draw_few(axes, [0, 1, 2], [1, 1, 1], values, 2.0, places)
+    assert [line.get_marker() for line in axes.lines] == ["_", "_"]
+    assert written(axes, "minus") == {(0.0, 0.0), (0.0, 1.0)}
 
 
 @pytest.mark.parametrize(("values", "contours", "expected"), [

@@ -26,7 +26,7 @@ def test_a_place_has_the_colour_of_the_nearest_corner_of_its_cell(refined):
     (plane,), _, _ = _planes(dataset, "coupling", "noise", None, {"gain": 1.0})
     shown = _nearest_points(plane)
     assert (shown != NO_POINT).all()
-    x, y = (_axis(dataset, name, plane, k) for k, name in enumerate(("coupling", "noise")))
+    x, y = (_axis(dataset, name, plane) for name in ("coupling", "noise"))
     assert shown.shape == (len(y.centres), len(x.centres))
     level = 3 if refined else 0
     unit = MESH.width(level)
@@ -52,10 +52,10 @@ def test_edges_of_cells_lie_on_the_places_of_the_lattice():
     dataset = refined_points()
     (plane,), _, said = _planes(dataset, "coupling", "noise", None, {})
     assert "1" in said
-    noise = _axis(dataset, "noise", plane, 1)
+    noise = _axis(dataset, "noise", plane)
     assert noise.logarithmic
     assert noise.edges[::2] == pytest.approx(10 ** np.linspace(-1, 1, MESH.places_along(2)), rel=1e-12)
-    assert _axis(dataset, "coupling", plane, 0).edges[::2] == pytest.approx(
+    assert _axis(dataset, "coupling", plane).edges[::2] == pytest.approx(
         np.linspace(0, 1.2, MESH.places_along(1)), abs=1e-12
     )
 

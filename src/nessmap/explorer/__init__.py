@@ -19,7 +19,17 @@ if TYPE_CHECKING:
     import xarray as xr
 
 # in the order in which they are read: each uses what stands before it
-SCRIPTS = ("unpack.js", "scales.js", "colours.js", "contours.js", "map.js", "cuts.js", "record.js", "main.js")
+SCRIPTS = (
+    "unpack.js",
+    "scales.js",
+    "colours.js",
+    "contours.js",
+    "map.js",
+    "points.js",
+    "cuts.js",
+    "record.js",
+    "main.js",
+)
 
 # the program is packed as its numbers are: most of a small page would be script
 START = """

@@ -2,14 +2,9 @@
 
 const CUT = { width: 520, height: 184, left: 80, right: 14, top: 10, bottom: 48 };
 
-// The cells of a cut in its order. In a list of points: those that differ from the chosen one along the cut alone, or, where
-// there are none, all of them, as where several coordinates change together.
+// The cells of a cut in its order; of a list of points, those that differ from the chosen one along the cut alone.
 function orderOfCut(data, state, x) {
-  const all = x.values.map((_, i) => i);
-  const others = data.axisOf[x.axis].coordinates.filter((c) => c.name !== x.name);
-  const chosen = state.at[x.axis];
-  const own = all.filter((i) => others.every((c) => c.values[i] === c.values[chosen]));
-  const order = own.length > 1 ? own : all;
+  const order = alike(data, state, x.axis, [x.name]);
   return x.words ? order : order.sort((a, b) => x.values[a] - x.values[b]);
 }
 
@@ -18,7 +13,7 @@ function drawCut(data, observable, state, x, size = CUT) {
   const order = orderOfCut(data, state, x);
   const sx = scaleOf(distinct(x), box.left, box.right);
   const at = (i) => offset(data, observable.axes, { ...state.at, [x.axis]: i });
-  const place = (i) => (x.words ? sx.position(distinct(x).values.indexOf(x.values[i])) : sx.at(x.values[i]));
+  const place = placeOn(sx, x);
   const points = order.map((i) => ({ i, p: place(i), v: observable.value[at(i)], e: observable.error[at(i)], t: observable.theory[at(i)] }));
   const fine = observable.lines[x.axis];
   const curve = fine && !x.words

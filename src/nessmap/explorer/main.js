@@ -25,13 +25,21 @@ function settled() {
   const choices = choicesOf(observable);
   for (const name of observable.axes) state.at[name] = Math.min(state.at[name] ?? Math.floor(data.axisOf[name].n / 2), data.axisOf[name].n - 1);
   state.choices = choices;
-  state.x = choices.find((c) => c.name === state.xName) || choices[0];
+  const first = (some) => some.find((c) => c.refined) || some[0];
+  state.x = choices.find((c) => c.name === state.xName) || first(choices);
   if (!state.x) state.x = { ...data.axisOf[observable.axes[0]].coordinates[0], axis: observable.axes[0], alone: true };
   const others = partners(state.x, choices);
-  state.y = state.yName === "" ? null : others.find((c) => c.name === state.yName) || others[0] || null;
+  state.y = state.yName === "" ? null : others.find((c) => c.name === state.yName) || first(others) || null;
   const shown = [state.x.axis, state.y && state.y.axis];
   state.free = observable.axes.filter((name) => data.axisOf[name].n > 1 && !shown.includes(name));
-  state.held = state.free.flatMap((name) => data.axisOf[name].coordinates.map((c) => [c.long_name, wordOf(c, state.at[name])]));
+  state.planes = planesOf(data, state);
+}
+
+// What the panel shows one value of: axes that are not on it, and what tells the planes of a list apart while one is shown.
+function heldNow() {
+  const along = (axis, coordinates) => coordinates.map((c) => [c.long_name, wordOf(c, state.at[axis])]);
+  const plane = state.planes.length && shownOf(data, state).length < data.axisOf[state.x.axis].n ? state.planes : [];
+  return [...state.free.flatMap((name) => along(name, data.axisOf[name].coordinates)), ...along(state.x.axis, plane)];
 }
 
 function wordOf(coordinate, i) {
@@ -55,17 +63,28 @@ function drawControls() {
     const words = axis.coordinates.map((c) => c.long_name).join(", ");
     return `<label>${escaped(words)}<span class="row"><input type="range" data-axis="${escaped(name)}" min="0" max="${axis.n - 1}" value="${state.at[name]}"><output></output></span></label>`;
   });
-  $("sliders").innerHTML = sliders.join("");
+  const planes = state.planes.map((c) => `<label>${escaped(c.long_name)}<span class="row"><input type="range" data-plane="${escaped(c.name)}" min="0" max="${distinct(c).values.length - 1}"><output></output></span></label>`);
+  $("sliders").innerHTML = [...sliders, ...planes].join("");
   nameSliders();
   document.title = `${observable.long_name}: ${data.title}`;
 }
 
 function nameSliders() {
   for (const slider of $("sliders").querySelectorAll("input")) {
-    const words = data.axisOf[slider.dataset.axis].coordinates.map((c) => wordOf(c, state.at[slider.dataset.axis])).join(", ");
+    const plane = state.planes.find((c) => c.name === slider.dataset.plane);
+    const axis = plane ? state.x.axis : slider.dataset.axis;
+    if (plane) slider.value = distinct(plane).values.indexOf(plane.values[state.at[axis]]);
+    const words = (plane ? [plane] : data.axisOf[axis].coordinates).map((c) => wordOf(c, state.at[axis])).join(", ");
     slider.nextElementSibling.textContent = words;
     slider.setAttribute("aria-valuetext", words);
   }
+}
+
+// Where a slider leads: to another cell along an axis, or to another plane of a list.
+function slidTo({ dataset, value }) {
+  if (!dataset.plane) return { [dataset.axis]: Number(value) };
+  const plane = state.planes.find((c) => c.name === dataset.plane);
+  return { [state.x.axis]: pointInPlane(data, state, plane.name, distinct(plane).values[Number(value)]) };
 }
 
 function drawMain() {
@@ -77,6 +96,7 @@ function drawMain() {
 function drawAll() {
   const began = performance.now();
   const observable = observableOf();
+  state.held = heldNow();
   $("map").innerHTML = drawMain();
   const along = state.choices.filter((c) => state.y || c.name !== state.x.name);
   $("cuts").innerHTML = along.map((c) => drawCut(data, observable, state, c)).join("") + drawHistogram(observable);
@@ -139,13 +159,13 @@ function cellAt(event) {
   if (!state.y) {
     const scale = scaleOf(distinct(state.x), 80, 620);
     const order = orderOfCut(data, state, state.x);
-    const place = (i) => (state.x.words ? scale.position(distinct(state.x).values.indexOf(state.x.values[i])) : scale.at(state.x.values[i]));
-    return { [state.x.axis]: order[nearest(order.map(place), px)] };
+    return { [state.x.axis]: order[nearest(order.map(placeOn(scale, state.x)), px)] };
   }
   if (state.x.axis === state.y.axis) {
-    const places = placesOf(state.x, state.y);
-    const far = places.px.map((p, k) => Math.hypot(p - px, places.py[k] - py));
-    return { [state.x.axis]: nearest(far, 0) };
+    const shown = shownOf(data, state);
+    const places = placesOf(state.x, state.y, shown);
+    const far = shown.map((k) => Math.hypot(places.px[k] - px, places.py[k] - py));
+    return { [state.x.axis]: shown[nearest(far, 0)] };
   }
   const i = within(scaleOf(state.x, BOX.left, BOX.right).edges, px);
   const j = within(scaleOf(state.y, BOX.bottom, BOX.top).edges, py);
@@ -158,18 +178,26 @@ function move(change) {
   announce();
 }
 
-function step(axis, by) {
-  const n = data.axisOf[axis].n;
-  move({ [axis]: Math.min(n - 1, Math.max(0, state.at[axis] + by)) });
+// The cells that keys lead through along an axis, in their order.
+function cellsAlong(axis) {
+  if (!state.y) return orderOfCut(data, state, state.x);
+  return state.x.axis === state.y.axis ? shownOf(data, state) : Array.from({ length: data.axisOf[axis].n }, (_, i) => i);
 }
 
-// The nearest point of a list in a direction on the panel, at most half a right angle off it; the chosen one where there is none.
+function step(axis, by) {
+  const cells = cellsAlong(axis);
+  const next = cells.indexOf(state.at[axis]) + by;
+  move({ [axis]: cells[Math.min(cells.length - 1, Math.max(0, next))] });
+}
+
+// The nearest shown point of a list in a direction on the panel, at most half a right angle off it; the chosen one where there is none.
 function neighbour([dx, dy]) {
-  const { px, py } = placesOf(state.x, state.y);
+  const shown = shownOf(data, state);
+  const { px, py } = placesOf(state.x, state.y, shown);
   const here = state.at[state.x.axis];
   let [best, least] = [here, Infinity];
-  px.forEach((p, k) => {
-    const [u, v] = [p - px[here], py[k] - py[here]];
+  shown.forEach((k) => {
+    const [u, v] = [px[k] - px[here], py[k] - py[here]];
     const [along, across] = [u * dx + v * dy, Math.abs(u * dy - v * dx)];
     if (along > 0 && across <= along && along + 2 * across < least) [best, least] = [k, along + 2 * across];
   });
@@ -233,7 +261,7 @@ function listen() {
   changed("x", (v) => ([state.xName, state.yName] = [v, state.y && state.y.name === v ? state.x.name : state.yName]));
   changed("y", (v) => (state.yName = v));
   changed("colours", (v) => (state.log = v === "1"));
-  $("sliders").addEventListener("input", (event) => move({ [event.target.dataset.axis]: Number(event.target.value) }));
+  $("sliders").addEventListener("input", (event) => move(slidTo(event.target)));
   $("map").addEventListener("click", (event) => move(cellAt(event)));
   $("map").addEventListener("keydown", (event) => {
     const [x, y] = [state.x.axis, (state.y || state.x).axis];

@@ -1,4 +1,4 @@
-// The main panel: a map over two axes, points over two coordinates of a list, or a curve over one axis.
+// The main panel as a map over two axes, and what its other forms share: colours, frame, legend.
 
 const SHOWN = [
   ["value", "estimate"],
@@ -221,82 +221,6 @@ function drawMap(data, observable, state) {
     colourBar(paint, BOX, units),
     legend(entries),
   ]);
-}
-
-// A coordinate whose values are each there once, in order; words as often as they are.
-function distinct(c) {
-  return { ...c, values: c.words ? [...new Set(c.values)] : [...new Set(c.values)].sort((a, b) => a - b) };
-}
-
-// Where the points of a list lie on the panel, and how large each may be: half as large as its neighbour in row or column is far.
-function placesOf(x, y) {
-  const scales = [scaleOf(distinct(x), BOX.left, BOX.right), scaleOf(distinct(y), BOX.bottom, BOX.top)];
-  const [px, py] = [x, y].map((c, n) => {
-    const at = c.words ? new Map(distinct(c).values.map((v, i) => [v, scales[n].position(i)])) : null;
-    return c.values.map((v) => (at ? at.get(v) : scales[n].at(v)));
-  });
-  const radius = px.map(() => 6);
-  for (const [along, across] of [[px, py], [py, px]]) {
-    const order = px.map((_, k) => k).sort((a, b) => across[a] - across[b] || along[a] - along[b]);
-    for (let n = 1; n < order.length; n++) {
-      const [a, b] = [order[n - 1], order[n]];
-      const gap = Math.abs(along[a] - along[b]);
-      if (across[a] !== across[b] || gap === 0) continue;
-      for (const k of [a, b]) radius[k] = Math.max(2, Math.min(radius[k], gap / 2 - 0.4));
-    }
-  }
-  return { scales, px, py, radius };
-}
-
-// Points of a list over two of their coordinates.
-function drawScatter(data, observable, state) {
-  const [x, y] = [state.x, state.y];
-  const part = SHOWN[state.show][0];
-  const paint = colouring(data, observable, part, state);
-  const { scales, px, py, radius } = placesOf(x, y);
-  const seen = new Set();
-  const dots = [];
-  const marks = px.map((_, k) => {
-    const at = { ...state.at, [x.axis]: k };
-    const status = statusAt(data, at);
-    const fill = fillOf(observable, part, state.log, paint, offset(data, observable.axes, at), status);
-    if (status !== "ok") seen.add(status);
-    if (status === "short_run" && !fill.startsWith("url")) dots.push(`M${px[k].toFixed(1)} ${py[k].toFixed(1)}h0`);
-    return `<circle cx="${px[k].toFixed(1)}" cy="${py[k].toFixed(1)}" r="${radius[k].toFixed(1)}" fill="${fill}" stroke="var(--ink)" stroke-width="${radius[k] < 4 ? 0.4 : 0.7}"/>`;
-  });
-  const chosen = state.at[x.axis];
-  const ring = `<path d="${ringAt(px[chosen], py[chosen], radius[chosen] + 2.5)}" fill="none" stroke="var(--ink)" stroke-width="2.5"/>`;
-  const white = (d, width) => `<path d="${d}" stroke="#fff" stroke-width="${width}" stroke-linecap="round"/>`;
-  const entries = [...seen].map((s) => [s === "short_run" ? `<path d="${ringAt(8, -4, 6)}" fill="${shade("batlow", 0.4)}"/>${white("M8 -4h0", 2.2)}` : `<path d="${ringAt(8, -4, 6)}" stroke="var(--ink)" stroke-width="0.7" fill="url(#${s})"/>`, s.replace("_", " ")]);
-  const found = drawLocated(data, state, scales);
-  const units = part === "z" ? "z" : observable.units === "1" ? "" : observable.units;
-  return panel(state, observable, [patterns(), marks.join(""), white(dots.join(""), 2.2), found.marks, ring, frame(scales[0], scales[1], BOX, titleOf(x), titleOf(y)), colourBar(paint, BOX, units), legend([...entries, ...found.entries])]);
-}
-
-function ringAt(x, y, r) {
-  return `M${(x - r).toFixed(1)} ${y.toFixed(1)}a${r.toFixed(1)} ${r.toFixed(1)} 0 1 0 ${(2 * r).toFixed(1)} 0a${r.toFixed(1)} ${r.toFixed(1)} 0 1 0 ${(-2 * r).toFixed(1)} 0z`;
-}
-
-const BOUNDARY_MARKS = ["M-3 -3h6v6h-6z", "M0 -4L4 0L0 4L-4 0z", "M-3.5 3L0 -4L3.5 3z"];
-
-// Boundaries that a refined sweep located, with their errors: of the plane in which the chosen point lies.
-function drawLocated(data, state, [sx, sy]) {
-  const [x, y] = [state.x, state.y];
-  const held = data.axisOf[x.axis].coordinates.filter((c) => c.name !== x.name && c.name !== y.name);
-  const entries = [];
-  const groups = x.words || y.words ? [] : data.boundaries.filter((b) => b.places[x.name] && b.places[y.name]);
-  const marks = groups.map((b, n) => {
-    const shape = BOUNDARY_MARKS[n % BOUNDARY_MARKS.length];
-    const look = 'fill="#000" stroke="#fff" stroke-width="1"';
-    const own = b.axis.map((_, k) => k).filter((k) => held.every((c) => b.places[c.name][k] === c.values[state.at[x.axis]]));
-    if (own.length) entries.push([`<path transform="translate(8 -4)" d="${shape}" ${look}/>`, b.of === "stability" ? "edge of stability" : b.of.replaceAll("_", " ")]);
-    return own.map((k) => {
-      const [u, v, e] = [b.places[x.name][k], b.places[y.name][k], b.error[k] || 0];
-      const bar = b.axis[k] === x.name ? `M${sx.at(u - e)} ${sy.at(v)}H${sx.at(u + e)}` : `M${sx.at(u)} ${sy.at(v - e)}V${sy.at(v + e)}`;
-      return (e ? `<path d="${bar}" stroke="#000"/>` : "") + `<path class="located" transform="translate(${sx.at(u).toFixed(1)} ${sy.at(v).toFixed(1)}) scale(0.6)" d="${shape}" ${look}/>`;
-    }).join("");
-  });
-  return { marks: marks.join(""), entries };
 }
 
 function panel(state, observable, inside) {

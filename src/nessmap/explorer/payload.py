@@ -17,6 +17,8 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from nessmap.figures.knots import geometric, knots
+
 MANTISSA = 23  # bits of a float32
 ERROR_BITS = 7  # of a standard error: 0.4 %
 THEORY_BITS = 15
@@ -98,16 +100,23 @@ def _boundaries(dataset: xr.Dataset) -> list[dict[str, Any]]:
     made = []
     for words in dict.fromkeys(which.tolist()):
         own = np.flatnonzero(which == words)
-        places = {name: [_short(v) for v in dataset[f"boundary_{name}"].values[own]] for name in names}
+        places = {name: _places(dataset[f"boundary_{name}"].values[own], along[own] == name) for name in names}
         errors = [_short(v) for v in dataset["boundary_error"].values[own]]
         made.append({"of": words, "axis": along[own].tolist(), "error": errors, "places": places})
     return made
 
 
-def _short(value: Any) -> float | str | None:
-    """A number to seven digits, as JSON has them; words stay."""
-    if isinstance(value, str | np.str_):
-        return str(value)
+def _places(values: NDArray[Any], crossed: NDArray[np.bool_]) -> list[float | str | None]:
+    """Positions of crossings along one axis: where they cross an edge, to what an eye can tell.
+
+    Where the edge lies along another axis: the coordinate of its points to the last digit, by which the page finds them.
+    """
+    found = zip(values, crossed, strict=True)
+    return [str(v) if isinstance(v, str | np.str_) else _short(v) if c else float(v) for v, c in found]
+
+
+def _short(value: Any) -> float | None:
+    """A number to seven digits, as JSON has them."""
     return float(f"{float(value):.7g}") if np.isfinite(value) else None
 
 
@@ -121,26 +130,16 @@ def _coordinate(dataset: xr.Dataset, name: str) -> dict[str, Any]:
     variable = dataset.coords[name]
     words = variable.dtype.kind in "OUT"
     values = [str(v) if words else float(v) for v in variable.values]
-    facts: dict[str, Any] = {
-        key: str(variable.attrs.get(key, default)) for key, default in (("long_name", name), ("units", "1"))
-    }
-    if not words and f"place_{name}" in dataset and "refinement" in dataset.attrs:
-        facts |= {"geometric": _is_geometric(dataset, name)}
-    return {"name": name, "words": words, "values": values, **facts}
+    facts = {key: str(variable.attrs.get(key, default)) for key, default in (("long_name", name), ("units", "1"))}
+    # the scale that a figure has along it, too
+    scale = {"geometric": not words and geometric(knots(dataset, name))}
+    return {"name": name, "words": words, "values": values, **facts, **scale, "refined": _is_refined(dataset, name)}
 
 
-def _is_geometric(dataset: xr.Dataset, name: str) -> bool:
-    """The grid before its refinement had equal ratios along this axis and not equal steps."""
-    made = json.loads(dataset.attrs["refinement"])
-    n_step = max(made["shape"][made["axes"].index(name)] - 1, 1)
-    places = dataset[f"place_{name}"].values
-    _, first = np.unique(places, return_index=True)
-    first = first[places[first] % max(int(places.max()) // n_step, 1) == 0]
-    knots = np.asarray(dataset[name].values[first], float)
-    if len(knots) < 3 or not (knots > 0).all():
-        return False
-    ratios, steps = np.diff(np.log(knots)), np.diff(knots)
-    return bool(np.ptp(ratios) < 0.05 * ratios.max() and steps.max() > 1.5 * steps.min())
+def _is_refined(dataset: xr.Dataset, name: str) -> bool:
+    """Whether cells were halved along it."""
+    made = json.loads(dataset.attrs.get("refinement", '{"axes": [], "halved": []}'))
+    return bool(dict(zip(made["axes"], made["halved"], strict=True)).get(name))
 
 
 def _observables(dataset: xr.Dataset, names: list[str], dims: list[str]) -> list[dict[str, Any]]:

@@ -25,19 +25,10 @@ function label(value) {
   return text.replace("-", "\u2212");
 }
 
-// Is an axis of numbers geometric, so that it wants a logarithmic scale?
-function isGeometric(values) {
-  if (values.length < 3 || values.some((v) => !(v > 0))) return false;
-  const ratios = values.slice(1).map((v, i) => Math.log(v / values[i]));
-  const even = Math.max(...ratios) - Math.min(...ratios) < 0.05 * Math.max(...ratios);
-  const steps = values.slice(1).map((v, i) => v - values[i]);
-  return even && Math.max(...steps) > 1.5 * Math.min(...steps);
-}
-
-// A scale over a coordinate: at(value) and position(index) in pixels, edges of its cells, ticks.
+// A scale over a coordinate: at(value), inside(value) and position(index) in pixels, edges of its cells, ticks.
 function scaleOf(coordinate, from, to) {
   const values = coordinate.words ? coordinate.values.map((_, i) => i) : coordinate.values;
-  const log = !coordinate.words && (coordinate.geometric ?? isGeometric(values));
+  const log = coordinate.geometric;
   const f = log ? Math.log : (v) => v;
   const places = values.map(f);
   const edges = places.slice(1).map((p, i) => (p + places[i]) / 2);
@@ -50,7 +41,21 @@ function scaleOf(coordinate, from, to) {
   const ticks = coordinate.words
     ? values.map((v) => [pixel(v), coordinate.values[v]])
     : (log ? logTicks(low, high) : niceTicks(low, high, 7)).map((v) => [pixel(f(v)), label(v)]);
-  return { at: (v) => pixel(f(v)), position: (i) => pixel(places[i]), edges: [first, ...edges, last].map(pixel), ticks, values, words: coordinate.words };
+  const at = (v) => pixel(f(v));
+  // what lies outside is at the end that it is beyond; on a logarithmic scale zero and less are beyond the low one
+  const inside = (v) => (log && !(v > 0) ? from : Math.min(Math.max(at(v), Math.min(from, to)), Math.max(from, to)));
+  return { at, inside, position: (i) => pixel(places[i]), edges: [first, ...edges, last].map(pixel), ticks, values, words: coordinate.words };
+}
+
+// A coordinate whose values are each there once: numbers in order, words as they first come.
+function distinct(c) {
+  return { ...c, values: c.words ? [...new Set(c.values)] : [...new Set(c.values)].sort((a, b) => a - b) };
+}
+
+// Where the i-th value of a coordinate lies, on a scale over its distinct values: place(i) in pixels.
+function placeOn(scale, c) {
+  const nth = c.words ? new Map(distinct(c).values.map((v, i) => [v, i])) : null;
+  return (i) => (nth ? scale.position(nth.get(c.values[i])) : scale.at(c.values[i]));
 }
 
 function unitsIn(text) {

@@ -9,6 +9,7 @@ from matplotlib.ticker import FixedFormatter, FixedLocator, MaxNLocator, NullFor
 from numpy.typing import NDArray
 
 from nessmap.figures import style
+from nessmap.figures.knots import geometric
 
 Array = NDArray[np.float64]
 
@@ -105,14 +106,6 @@ def edges_of(centres: Array, logarithmic: bool) -> Array:
     inner = (places[1:] + places[:-1]) / 2
     edges: Array = np.concatenate([[2 * places[0] - inner[0]], inner, [2 * places[-1] - inner[-1]]])
     return np.exp(edges) if logarithmic else edges
-
-
-def geometric(values: Array) -> bool:
-    """Nearer to equal ratios than to equal steps, over almost a decade or more."""
-    if len(values) < 3 or values[0] <= 0 or values[-1] < 8 * values[0]:
-        return False
-    steps, ratios = np.diff(values), np.diff(np.log(values))
-    return bool(np.std(ratios) / np.mean(ratios) < np.std(steps) / np.mean(steps))
 
 
 def level_text(level: float) -> str:

@@ -172,9 +172,12 @@ def paint(
             axes.plot(across.centres[columns], heights[rows], **look(min(0.5 * side, 3.6)))
     if shades is not None:
         rows, columns = np.nonzero(shown & ~below)
-        flat = np.zeros(1) if up is None else on_page(up, room[1])
-        places = np.stack([on_page(across, room[0])[columns], flat[rows]], axis=1)
-        signs.draw(axes, across.centres[columns], heights[rows], values[rows, columns], shades.signs, side, places)
+        given = axes, across.centres[columns], heights[rows], values[rows, columns], shades.signs
+        if side < signs.SMALLEST:
+            flat = np.zeros(1) if up is None else on_page(up, room[1])
+            signs.draw_few(*given, np.stack([on_page(across, room[0])[columns], flat[rows]], axis=1))
+        else:
+            signs.draw(*given, side)
     return Counter({word: int(mask.sum()) for word, mask in masks.items()})
 
 

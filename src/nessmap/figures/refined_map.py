@@ -14,7 +14,8 @@ from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
 from nessmap.figures import contours, maps, nearest, signs, style, zscores
-from nessmap.figures.axis import Array, Axis, geometric
+from nessmap.figures.axis import Array, Axis
+from nessmap.figures.knots import geometric, knots
 from nessmap.figures.phase_diagram import MAP_WIDTH, MOST_FACETS, ROW_HEIGHT
 from nessmap.figures.selection import observables, pick
 from nessmap.figures.theory_kind import theory_words, z_words
@@ -73,7 +74,7 @@ def draw(
         raise ValueError(f"refined_map: variable = {variable} is no observable of it{nearest(variable, known)}")
     with style.applied():
         planes, titles, said = _planes(dataset, x, y, facet, at or {})
-        across, up = _axis(dataset, x, planes[0], 0), _axis(dataset, y, planes[0], 1)
+        across, up = _axis(dataset, x, planes[0]), _axis(dataset, y, planes[0])
         cells = [_cells(dataset, variable, _nearest_points(plane)) for plane in planes]
         attrs = dataset[variable].attrs
         shades = maps.estimate_shades(bool(attrs.get("signed", 0)), cells, scale, limits)
@@ -169,16 +170,13 @@ def _statement(dataset: xr.Dataset, name: str, place: int) -> str:
     return style.statement(dataset[name].attrs, name, found[0])
 
 
-def _axis(dataset: xr.Dataset, name: str, plane: Plane, direction: int) -> Axis:
+def _axis(dataset: xr.Dataset, name: str, plane: Plane) -> Axis:
     """An axis with an edge at every half place of the finest cells there are."""
-    mesh, level = plane.mesh, _level(plane)
-    step = mesh.width(0)
-    places = dataset[f"place_{name}"].values
-    knots = np.array([dataset[name].values[places == i * step][0] for i in range(mesh.shape[direction])], float)
-    logarithmic = geometric(knots)
-    scaled = np.log(knots) if logarithmic else knots
-    fine = np.linspace(0, len(knots) - 1, 2 * (len(knots) - 1) * 2**level + 1)
-    edges = np.interp(fine, np.arange(len(knots)), scaled)
+    grid = knots(dataset, name)
+    logarithmic = geometric(grid)
+    scaled = np.log(grid) if logarithmic else grid
+    fine = np.linspace(0, len(grid) - 1, 2 * (len(grid) - 1) * 2 ** _level(plane) + 1)
+    edges = np.interp(fine, np.arange(len(grid)), scaled)
     centres = (edges[1:] + edges[:-1]) / 2
     edges, centres = (np.exp(edges), np.exp(centres)) if logarithmic else (edges, centres)
     return Axis(name, centres, edges, (), logarithmic, style.label(dataset[name].attrs, name))
@@ -232,7 +230,7 @@ def _draw_signs(
     if narrow:
         down, along, few = (np.array(part) for part in zip(*narrow, strict=True))
         places = np.stack([wide * along, high * down], axis=1)
-        signs.draw(axes, across.edges[along + 1], up.edges[down + 1], few, least, 0.0, places)
+        signs.draw_few(axes, across.edges[along + 1], up.edges[down + 1], few, least, places)
 
 
 def _draw_cells(axes: Axes, dataset: xr.Dataset, plane: Plane, x: str, y: str) -> None:

@@ -30,32 +30,26 @@ def look(sign: int, side: float) -> dict[str, Any]:
     }
 
 
-def draw(
-    axes: Axes,
-    x: ArrayLike,
-    y: ArrayLike,
-    values: ArrayLike,
-    least: float,
-    side: float,
-    places: Array | None = None,
-) -> None:
-    """The sign of every value of at least `least` either way, at (x, y), where the cells have room for it.
+def draw(axes: Axes, x: ArrayLike, y: ArrayLike, values: ArrayLike, least: float, side: float) -> None:
+    """The sign of every value of at least `least` either way, at (x, y), in cells whose shorter side is `side` [pt]."""
+    across, up, shown = (np.asarray(part, dtype=float) for part in (x, y, values))
+    for sign in MARKS:
+        seen = sign * shown >= least
+        if seen.any():
+            axes.plot(across[seen], up[seen], **look(sign, max(side, 1.3 * SMALLEST)))
 
-    Where they have none, the signs of the largest values, spread out over the map.
+
+def draw_few(axes: Axes, x: ArrayLike, y: ArrayLike, values: ArrayLike, least: float, places: Array) -> None:
+    """The signs of the largest of many values, for cells that are narrower than SMALLEST.
 
     Parameters
     ----------
-    side : shorter side of a cell [pt].
-    places : (n, 2) where the values are on the page [pt]; without them narrow cells carry no sign.
+    places : (n, 2) where the values are on the page [pt].
     """
     across, up, shown = (np.asarray(part, dtype=float) for part in (x, y, values))
-    large = np.abs(shown) >= least
-    if side < SMALLEST:
-        large &= False if places is None else spread(places, np.where(large, np.abs(shown), np.nan))
-    for sign in MARKS:
-        seen = large & (sign * shown > 0)
-        if seen.any():
-            axes.plot(across[seen], up[seen], **look(sign, max(side, 1.3 * SMALLEST)))
+    sizes = np.abs(shown)
+    chosen = spread(places, np.where(sizes >= least, sizes, np.nan))
+    draw(axes, across[chosen], up[chosen], shown[chosen], least, SMALLEST)
 
 
 def spread(places: Array, sizes: Array, apart: float = SPARSE) -> NDArray[np.bool_]:
