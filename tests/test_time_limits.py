@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 
@@ -106,27 +105,27 @@ class Costs:
         self.seconds = seconds
 
 
-def handed_out(tasks: list, seconds: float | None, turnaround: float, monkeypatch) -> int:
+def handed_out(batches: list, seconds: float | None, turnaround: float, monkeypatch) -> int:
     """How many batches a clock hands out when each comes back after so long."""
     now = [0.0]
     monkeypatch.setattr("nessmap.shard.time.perf_counter", lambda: now[0])
-    clock, taken = Clock(tasks, seconds), 0
-    for _, batch in clock:
+    clock, taken = Clock(2.0 * len(batches), seconds), 0
+    for batch in clock.in_time(batches):
         taken += 1
         now[0] += turnaround
         clock.came_back(batch)
-    assert clock.held_back == (taken < len(tasks))
+    assert clock.held_back == (taken < len(batches))
     return taken
 
 
 def test_batches_are_held_back_that_would_not_be_back_in_time(monkeypatch):
-    tasks = [(Path(), [Costs(2.0)]) for _ in range(100)]
-    assert handed_out(tasks, None, 5.0, monkeypatch) == 100
-    assert handed_out(tasks, 5 * 100 + CLOSING_SECONDS + 10, 5.0, monkeypatch) == 100
+    batches = [[Costs(2.0)] for _ in range(100)]
+    assert handed_out(batches, None, 5.0, monkeypatch) == 100
+    assert handed_out(batches, 5 * 100 + CLOSING_SECONDS + 10, 5.0, monkeypatch) == 100
     # twice the time of the slowest one before, and time to close, are left when the last one goes out
-    n = handed_out(tasks, 200.0, 5.0, monkeypatch)
+    n = handed_out(batches, 200.0, 5.0, monkeypatch)
     assert 5.0 * (n - 1) + 2 * 5.0 + CLOSING_SECONDS <= 200.0 < 5.0 * n + 2 * 5.0 + CLOSING_SECONDS
-    assert handed_out(tasks, CLOSING_SECONDS + 1.9, 5.0, monkeypatch) == 0  # by its estimate alone
+    assert handed_out(batches, CLOSING_SECONDS + 1.9, 5.0, monkeypatch) == 0  # by its estimate alone
 
 
 def test_a_shard_that_runs_out_of_time_says_so_and_the_next_run_completes_it(

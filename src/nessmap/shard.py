@@ -276,22 +276,22 @@ def duration_in_words(seconds: float) -> str:
 
 
 class Clock:
-    """Hands out batches while they can be back before the deadline [time.perf_counter], if there is one.
+    """Lets batches pass while they can be back before the deadline [time.perf_counter], if there is one.
 
-    The batches are those given, unless others come in their place: what is left of them, in another order.
+    seconds: estimated cost of all work, on one core.
     """
 
-    def __init__(self, tasks: Sequence[tuple[Path, list[Work]]], deadline: float | None) -> None:
-        self.tasks: Iterable[tuple[Path, list[Work]]] = tasks
+    def __init__(self, seconds: float, deadline: float | None) -> None:
         self.deadline = deadline
         self.held_back = False
         self._out: dict[int, float] = {}
         self._slowest = 0.0
         self._began, self._done = time.perf_counter(), 0.0
-        self._seconds = sum(work.seconds for _, batch in tasks for work in batch)  # as estimated, on one core
+        self._seconds = seconds
 
-    def __iter__(self) -> Iterator[tuple[Path, list[Work]]]:
-        for folder, batch in self.tasks:
+    def in_time(self, batches: Iterable[list[Work]]) -> Iterator[list[Work]]:
+        """The batches, up to the first one that would come too late."""
+        for batch in batches:
             now = time.perf_counter()
             # what came back tells what the next one takes, in the queue and on a worker; at first only the estimate does
             wanted = max(2 * self._slowest, sum(work.seconds for work in batch)) + CLOSING_SECONDS
@@ -299,7 +299,7 @@ class Clock:
                 self.held_back = True
                 return
             self._out[id(batch)] = now
-            yield folder, batch
+            yield batch
 
     def rest(self) -> str:
         """How long what is left will take, from what the work that came back took."""
@@ -334,9 +334,8 @@ def _compute(
     renew: bool,
 ) -> None:
     made = batches(work)
-    clock = Clock([(folder, batch) for batch in made], deadline)
+    clock = Clock(sum(item.seconds for item in work), deadline)
     shares = Shares(made, watch, lambda: clock.in_flight)
-    clock.tasks = ((folder, batch) for batch in shares)
     log.info("%s: %d units of work to do in %d batches, %d present", name, len(work), len(made), report.present)
     with progress(len(work), name, "unit", clock.rest) as advance:
 
@@ -346,7 +345,7 @@ def _compute(
                 clock.are_done(elsewhere)
                 advance(len(elsewhere))
 
-        for (_, batch, _), result in run(run_batch, ((*task, renew) for task in clock)):
+        for (_, batch, _), result in run(run_batch, ((folder, batch, renew) for batch in clock.in_time(shares))):
             left_out()
             clock.came_back(batch)
             if isinstance(result, VersionError):
