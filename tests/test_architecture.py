@@ -26,6 +26,7 @@ MAY_IMPORT = {
     "model": "",
     "allocation": "",  # what a scheduler lent
     "stopping": "",
+    "garbage": "",
     "executors": "allocation",  # they map any function
     "mesh": "",
     "figures": "mesh",  # they read the dataset and nothing else; the mesh says how its points make cells
@@ -42,11 +43,11 @@ MAY_IMPORT = {
     "boundary": "mesh refinement",
     # figures: the names of drawings only, so that a misspelt figure is said before hours of simulation; they load nothing
     "drawings": "config figures model",
-    "sweep": "config drawings identity mesh model models observables protocols refinement simulate statistics",
+    "sweep": "config drawings garbage identity mesh model models observables protocols refinement simulate statistics",
     "choices": "identity object_store refinement sweep",  # what was chosen so far
     "segment_index": "",
     "object_store": "",  # results whose home is one
-    "points": "__init__ identity model object_store segment_index simulate",
+    "points": "__init__ garbage identity model object_store segment_index simulate",
     "messages": "points",
     "upkeep": "object_store points segment_index simulate sweep",
     "shards": "identity protocols simulate statistics sweep",

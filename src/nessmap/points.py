@@ -24,6 +24,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from nessmap import __version__, identity, object_store
+from nessmap.garbage import uncollected
 from nessmap.model import Array
 from nessmap.segment_index import SegmentIndex
 from nessmap.simulate import Record, Status
@@ -127,7 +128,8 @@ class PointLog:
         """Every record of a model by key; unreadable segments are set aside, said, and count as absent."""
         for _ in range(ATTEMPTS):
             try:
-                return self._scan(model)
+                with uncollected():
+                    return self._scan(model)
             except Moved:
                 time.sleep(random.uniform(0, 0.2))
         raise LogError(f"{self.folder / model}: segments vanish as they are read; repeat this when compaction is over")

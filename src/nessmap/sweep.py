@@ -19,6 +19,7 @@ from typing import Any
 from nessmap import identity
 from nessmap.config import NAME, ConfigError, SmallSettings, SweepSettings, expand_axis, nearest, read_settings
 from nessmap.drawings import check_figures
+from nessmap.garbage import uncollected
 from nessmap.mesh import Mesh, Place
 from nessmap.model import SIGNIFICANT_DIGITS, Model, Parameter, ParameterError, Start, as_written
 from nessmap.models import MODELS, model_class
@@ -278,18 +279,15 @@ class Sweep:
         defined = {n: o for n, o in OBSERVABLES.items() if o.defined_for(self.model_class)}
         available = {n: o for n, o in defined.items() if o.protocol in (kind, *PROTOCOLS[kind].offers)}
         for name in dict.fromkeys(self.settings.observables):
+            where = f"{self.source}: observables: {name}"
             if name not in OBSERVABLES:
-                raise ConfigError(f"{self.source}: observables: {name} is not an observable{nearest(name, available)}")
+                raise ConfigError(f"{where} is not an observable{nearest(name, available)}")
             if name in defined and name not in available:
                 remedy = f"choose it, or another observable{nearest(name, available)}"
-                raise ConfigError(
-                    f"{self.source}: observables: {name} is of run.kind = {defined[name].protocol}, found {kind}; {remedy}"
-                )
+                raise ConfigError(f"{where} is of run.kind = {defined[name].protocol}, found {kind}; {remedy}")
             if name not in available:
                 hint = nearest(name, available)
-                raise ConfigError(
-                    f"{self.source}: observables: {name} is not defined for {self.model_class.name}{hint}"
-                )
+                raise ConfigError(f"{where} is not defined for {self.model_class.name}{hint}")
             self._check_length(available[name])
             chosen.append(available[name])
         return tuple(chosen)
@@ -367,7 +365,8 @@ class Sweep:
     @cached_property
     def points(self) -> tuple[Point, ...]:
         """Every cell, in index order."""
-        points = tuple(self.point_at(index) for index in itertools.product(*map(range, self.shape)))
+        with uncollected():
+            points = tuple(self.point_at(index) for index in itertools.product(*map(range, self.shape)))
         for observable in self.observables:
             # the first point with a value ends the search: at a large sweep, asking all costs as much as making them
             if all(undefined(observable, [point]) for point in points):
