@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import operator
 import os
@@ -94,6 +95,18 @@ def test_the_most_expensive_units_come_first_and_batches_are_of_even_cost(sweep_
     costs = [item.seconds for batch in made for item in batch]
     assert costs == sorted(costs, reverse=True)
     assert [len(batch) for batch in made] == [3, 3, 6]
+
+
+@pytest.mark.parametrize(("n_unit", "per_batch"), [(4, 1), (40, 2), (4000, 7)])
+def test_where_there_is_little_to_do_batches_are_small_so_that_no_worker_waits_long_for_the_last(
+    sweep_file, n_unit, per_batch
+):
+    unit = next(Sweep(sweep_file()).units())
+    work = [Work(dataclasses.replace(unit, n_step=round(0.3 / unit_seconds(unit) * unit.n_step)), (), "")] * n_unit
+    sizes = [len(batch) for batch in batches(work)]
+    assert sum(sizes) == n_unit
+    # 0.3 s each: a fifth of a second, a 32nd of 12 s, and two seconds, with the unit that fills the batch
+    assert set(sizes[:-1]) == {per_batch}
 
 
 @pytest.mark.slow
