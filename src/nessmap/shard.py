@@ -33,7 +33,7 @@ from nessmap.statistics import STATISTICS
 from nessmap.sweep import Point, Sweep, unit_seconds
 
 BATCH_SECONDS = 2.0  # of estimated work per task: overhead stays small and little is lost with a worker
-LEAST_BATCH_SECONDS = 0.2  # where there is little to do: a segment takes a few hundredths of a second to write
+LEAST_BATCH_SECONDS = 0.2  # where there is little to do: a segment takes one or two hundredths of a second to write
 SHARE_OF_BATCH = (
     1 / 32
 )  # of all the work, at most: what the last worker is busy with while the others have nothing left
