@@ -19,16 +19,7 @@ from nessmap.models import model_class
 from nessmap.points import Entry, PointLog, outcome
 from nessmap.protocols import State
 from nessmap.sharing import Shares, Watch
-from nessmap.simulate import (
-    RESTART_STATE,
-    RESTART_VERSION,
-    Record,
-    Restart,
-    Status,
-    Unit,
-    made_ready_together,
-    simulate,
-)
+from nessmap.simulate import RESTART_STATE, RESTART_VERSION, Record, Restart, Status, Unit, simulate
 from nessmap.statistics import STATISTICS
 from nessmap.sweep import Point, Sweep, unit_seconds
 
@@ -180,8 +171,8 @@ def run_batch(folder: Path, batch: Sequence[Work], renew: bool = False) -> Recei
         warnings.simplefilter("always")
         # all at once: the units of a batch were neighbours in a segment before
         stored = {entry.name.key: array for entry, array in point_log.read(e for work in batch for e in work.restart)}
-        for work, ready in zip(batch, made_ready_together(work.unit for work in batch), strict=True):
-            made = simulate(ready, _restart(work.restart, stored))
+        for work in batch:
+            made = simulate(work.unit, _restart(work.restart, stored))
             if work.path and made[0].name.path != work.path:
                 raise VersionError(
                     f"{model_class(work.unit.model).name}: its code changed while the sweep ran; nothing of this batch was "

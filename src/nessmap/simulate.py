@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import itertools
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any, NamedTuple
@@ -21,7 +20,6 @@ from nessmap.statistics import N_GROUP, STATISTICS
 
 RESTART_STATE = "restart_state"  # stored beside the statistics: x (n_dim, n_lane) at the last step
 RESTART_VERSION = 1
-READY_AT_ONCE = 64  # models that wait for their turn: few enough to be no matter of memory
 
 
 class Status(IntEnum):
@@ -136,77 +134,40 @@ def group_means(units: Sequence[Unit], sums: Sequence[Mapping[str, Array]]) -> d
 _compiled: set[tuple[str, str, tuple[str, ...]]] = set()  # models, protocols and statistics that this process has run
 
 
-class Ready(NamedTuple):
-    """A unit that can run, or that is known not to; a drawn model has the stream of the one that it was drawn from."""
-
-    unit: Unit
-    model: Model
-    stream: str
-    names: Sequence[identity.RecordName]
-    refused: tuple[Status, str] | None  # why it does not run
-    seconds: float  # that this took
-
-
-def made_ready(unit: Unit) -> Ready:
-    """Build and check a unit's model; failure is a status, not an exception."""
+def simulate(unit: Unit, restart: Restart | None = None) -> list[Record]:
+    """Run a unit, from a restart if there is one, and return its records; failure is a status, not an exception."""
     began = time.perf_counter()
     model = unit.build()
     stream = unit.stream(model)
     names = unit.names_on(unit.path(model, stream))
-    refused = None
+
+    def without_data(status: Status, message: str) -> list[Record]:
+        return [Record(name, status, None, "", time.perf_counter() - began, message) for name in names]
+
     try:
         model.probe()
         stability = model.stability()
         if not model.is_stationary(stability):
             known = f"{stability.kind} instability, leading rate {stability.leading_rate:.6g}"
-            refused = Status.unstable, stability.kind if np.isnan(stability.leading_rate) else known
-    except Exception as error:  # whatever went wrong belongs to this point and must not sink its neighbours
-        refused = _failure(error)
-    return Ready(unit, model, stream, names, refused, time.perf_counter() - began)
-
-
-def made_ready_together(units: Iterable[Unit]) -> Iterator[Ready]:
-    """Units, made ready some at a time: right after a kernel, whose data have displaced all else from the core's caches, the
-    same lines take several times as long as among their like."""
-    waiting = iter(units)
-    while some := [made_ready(unit) for unit in itertools.islice(waiting, READY_AT_ONCE)]:
-        yield from some
-
-
-def simulate(unit: Unit | Ready, restart: Restart | None = None) -> list[Record]:
-    """Run a unit, from a restart if there is one, and return its records; failure is a status, not an exception."""
-    ready = made_ready(unit) if isinstance(unit, Unit) else unit
-    began = time.perf_counter() - ready.seconds
-
-    def without_data(status: Status, message: str) -> list[Record]:
-        return [Record(name, status, None, "", time.perf_counter() - began, message) for name in ready.names]
-
-    if ready.refused:
-        return without_data(*ready.refused)
-    try:
-        drawn = ready._replace(model=ready.model.realisation(ready.unit.realisation, ready.unit.seed))
-        _compile(drawn)
+            return without_data(Status.unstable, stability.kind if np.isnan(stability.leading_rate) else known)
+        model = model.realisation(unit.realisation, unit.seed)
+        _compile(unit, model, stream)
         began = time.perf_counter()
-        status, arrays, end = _run(drawn, restart, began)
-    except Exception as error:
-        return without_data(*_failure(error))
+        status, arrays, end = _run(unit, model, stream, restart, began)
+    except Exception as error:  # whatever went wrong belongs to this point and must not sink its neighbours
+        return without_data(Status.failed, f"{type(error).__name__}: {error}")
     if status is not Status.ok:
         return without_data(status, end)
     wall_time = time.perf_counter() - began
-    return [Record(name, status, arrays[name.statistic], end, wall_time) for name in ready.names]
+    return [Record(name, status, arrays[name.statistic], end, wall_time) for name in names]
 
 
-def _failure(error: Exception) -> tuple[Status, str]:
-    return Status.failed, f"{type(error).__name__}: {error}"
-
-
-def _compile(ready: Ready) -> None:
+def _compile(unit: Unit, model: Model, stream: str) -> None:
     """Run a block and forget it, once in a process: it loads and compiles kernels, which is no part of a unit's time."""
-    unit, model = ready.unit, ready.model
     kernels = (unit.model, unit.protocol, unit.statistics)
     if kernels in _compiled:
         return
-    protocol = _protocol(ready)
+    protocol = _protocol(unit, model, stream)
     start = protocol.rough_start()
     for statistic in (STATISTICS[name] for name in unit.statistics):
         n_step = statistic.segment // statistic.every or protocol.steps_per_block(model.n_dim)
@@ -214,9 +175,8 @@ def _compile(ready: Ready) -> None:
     _compiled.add(kernels)
 
 
-def _protocol(ready: Ready) -> Protocol:
-    unit, key = ready.unit, identity.philox_key(ready.stream)
-    return PROTOCOLS[unit.protocol](ready.model, unit.run, key, unit.first_lane, unit.n_lane)
+def _protocol(unit: Unit, model: Model, stream: str) -> Protocol:
+    return PROTOCOLS[unit.protocol](model, unit.run, identity.philox_key(stream), unit.first_lane, unit.n_lane)
 
 
 class Segments:
@@ -247,8 +207,10 @@ class Segments:
         return block._replace(step=block.step + n_step - self.length, x=self._x, scalars=self._scalars)
 
 
-def _run(ready: Ready, restart: Restart | None, began: float) -> tuple[Status, dict[str, Array], str]:
-    unit, model, protocol = ready.unit, ready.model, _protocol(ready)
+def _run(
+    unit: Unit, model: Model, stream: str, restart: Restart | None, began: float
+) -> tuple[Status, dict[str, Array], str]:
+    protocol = _protocol(unit, model, stream)
     wanted = [STATISTICS[name] for name in unit.statistics]
     state = restart.state if restart else protocol.start()
     sums = {s.name: restart.sums[s.name].copy() if restart else s.zero(model) for s in wanted}

@@ -278,18 +278,15 @@ class Sweep:
         defined = {n: o for n, o in OBSERVABLES.items() if o.defined_for(self.model_class)}
         available = {n: o for n, o in defined.items() if o.protocol in (kind, *PROTOCOLS[kind].offers)}
         for name in dict.fromkeys(self.settings.observables):
+            where = f"{self.source}: observables: {name}"
             if name not in OBSERVABLES:
-                raise ConfigError(f"{self.source}: observables: {name} is not an observable{nearest(name, available)}")
+                raise ConfigError(f"{where} is not an observable{nearest(name, available)}")
             if name in defined and name not in available:
                 remedy = f"choose it, or another observable{nearest(name, available)}"
-                raise ConfigError(
-                    f"{self.source}: observables: {name} is of run.kind = {defined[name].protocol}, found {kind}; {remedy}"
-                )
+                raise ConfigError(f"{where} is of run.kind = {defined[name].protocol}, found {kind}; {remedy}")
             if name not in available:
                 hint = nearest(name, available)
-                raise ConfigError(
-                    f"{self.source}: observables: {name} is not defined for {self.model_class.name}{hint}"
-                )
+                raise ConfigError(f"{where} is not defined for {self.model_class.name}{hint}")
             self._check_length(available[name])
             chosen.append(available[name])
         return tuple(chosen)
