@@ -194,6 +194,18 @@ class TestInABrowser:
         assert view.locator("#map circle:not(defs circle)").count() == dataset.sizes["point"]
         assert view.locator("#map svg > text.soft").text_content() == ""
 
+    def test_a_cut_through_a_point_without_companions_holds_it_alone(self, opened):
+        dataset = volume()
+        places = list(zip(dataset["coupling"].values, dataset["noise"].values, strict=True))
+        alone = next(k for k, place in enumerate(places) if places.count(place) == 1)
+        accompanied = next(k for k, place in enumerate(places) if places.count(place) == len(GAINS))
+        for chosen, expected in ((alone, 1), (accompanied, len(GAINS))):
+            view = opened(dataset, f"#0.0.1.2.0.l.{chosen}")
+            along_gain = view.locator("#cuts svg").filter(has_text="gain")
+            assert along_gain.count() == 1
+            crosses = along_gain.locator("text", has_text="\N{MULTIPLICATION SIGN}").count()
+            assert along_gain.locator("circle").count() + crosses == expected
+
     def test_cut_and_table_hold_the_points_of_one_row(self, opened):
         dataset = plane()
         view = opened(dataset)

@@ -1,12 +1,13 @@
 // Points of a list over two of their coordinates, and the boundaries that a refined sweep located among them.
 
-// The points of a list that agree with the chosen one in all coordinates but the named ones. All of them where no other does,
-// as where several coordinates change together.
+// The points of a list that agree with the chosen one in all coordinates but the named ones; all of them where no two of the list
+// do, as where several coordinates change together.
 function alike(data, state, axis, names) {
-  const all = Array.from({ length: data.axisOf[axis].n }, (_, i) => i);
-  const others = data.axisOf[axis].coordinates.filter((c) => !names.includes(c.name));
-  const own = all.filter((i) => others.every((c) => c.values[i] === c.values[state.at[axis]]));
-  return own.length > 1 ? own : all;
+  const { n, coordinates } = data.axisOf[axis];
+  const all = Array.from({ length: n }, (_, i) => i);
+  const others = coordinates.filter((c) => !names.includes(c.name));
+  const groups = all.map((i) => others.map((c) => c.values[i]).join("\n"));
+  return new Set(groups).size < n ? all.filter((i) => groups[i] === groups[state.at[axis]]) : all;
 }
 
 // The points on the panel: those of the plane, or the line, in which the chosen one lies.
@@ -23,7 +24,7 @@ function planesOf(data, state) {
   const { n, coordinates } = data.axisOf[state.x.axis];
   if (state.y && state.y.axis !== state.x.axis) return [];
   const held = coordinates.filter((c) => !onPanel(state).includes(c.name) && distinct(c).values.length > 1);
-  const planes = new Set(Array.from({ length: n }, (_, i) => JSON.stringify(held.map((c) => c.values[i]))));
+  const planes = new Set(Array.from({ length: n }, (_, i) => held.map((c) => c.values[i]).join("\n")));
   return planes.size < n ? held : [];
 }
 
