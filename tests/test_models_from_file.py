@@ -8,6 +8,7 @@ import yaml
 
 from nessmap.config import ConfigError
 from nessmap.executors import serial
+from nessmap.model import ParameterError, round_significant
 from nessmap.models.from_file import _loaded, code_digest
 from nessmap.observables import OBSERVABLES
 from nessmap.shard import VersionError, missing_work, run_batch
@@ -64,6 +65,25 @@ def test_it_is_simulated_and_gets_theory_and_z_scores(own_sweep, tmp_path):
         assert np.isfinite(dataset[f"{name}_z"].values).all()
         assert dataset[f"{name}_z"].attrs["theory_kind"] == "approximate"
     assert [path.name for path in (tmp_path / "points").iterdir()] == ["fitzhugh_nagumo"]
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        lambda text: text.replace("frozen=True", "frozen=True, slots=True"),
+        lambda text: (
+            f"{text}\n    def __post_init__(self):\n"
+            "        object.__setattr__(self, 'cache', {})\n        super().__post_init__()\n"
+        ),
+    ],
+    ids=["slots", "attributes of its own"],
+)
+def test_parameters_are_checked_and_rounded_however_the_class_is_made(edit, own_sweep):
+    own = Sweep(own_sweep(edit)).model_class
+    assert "slots=True" not in edit("frozen=True") or "__slots__" in vars(own)
+    assert own(drive=1 / 3).drive == round_significant(1 / 3) != 1 / 3
+    with pytest.raises(ParameterError, match="noise_strength"):
+        own(noise_strength=-1.0)
 
 
 def test_an_edit_of_its_code_makes_new_points_and_one_of_its_words_does_not(own_sweep):

@@ -309,7 +309,8 @@ def test_two_that_write_one_store_at_the_same_time_leave_no_mixture(machines, mo
     def with_another(self, path, content):
         put(self, path, content)
         if path.name == object_store.ROOT and path.parent == product:  # its numbers come last
-            put(self, product / "n" / "c" / "0", b"of another")
+            chunk = product / "n" / "c" / "0"
+            put(self, chunk, self.get(chunk)[::-1])  # of the same size
 
     with monkeypatch.context() as patch:
         patch.setattr(object_store.Home, "put", with_another)

@@ -47,12 +47,12 @@ def _item(name: str, value: str | float) -> str:
     """A name and its value as they stand in canonical JSON."""
     # a finite number is written as Python writes it; the encoder takes ten times as long to find that out
     text = repr(value) if type(value) is float and math.isfinite(value) else _ENCODER.encode(value)
-    return _named(name, text)
+    return f"{_quoted(name)}:{text}"
 
 
-@lru_cache(maxsize=1 << 12)
-def _named(name: str, text: str) -> str:
-    return f"{_ENCODER.encode(name)}:{text}"
+@lru_cache
+def _quoted(name: str) -> str:
+    return _ENCODER.encode(name)
 
 
 def _mapping(content: Mapping[str, Any]) -> str:
@@ -67,9 +67,9 @@ def _mapping(content: Mapping[str, Any]) -> str:
         if kind is str or kind is int or (kind is float and value != 0.0):
             items.append(_item(name, value))
         elif kind is float:
-            items.append(_named(name, repr(value)))
+            items.append(f"{_quoted(name)}:{value!r}")
         else:
-            items.append(_named(name, "[]" if kind is tuple and not value else _ENCODER.encode(value)))
+            items.append(f"{_quoted(name)}:{'[]' if kind is tuple and not value else _ENCODER.encode(value)}")
     return f"{{{','.join(items)}}}"
 
 

@@ -266,16 +266,16 @@ class Model(ABC):
     confined: ClassVar[bool] = False  # has it a stationary state where its fixed point is not stable, too?
 
     def __post_init__(self) -> None:
-        values, defaults = vars(self), self._canonical_defaults()  # so far a model has nothing but its parameters
-        for name, value in values.items():
-            if value is defaults[name]:
+        for name, canonical in self._canonical_defaults().items():
+            value = getattr(self, name)
+            if value is canonical:
                 continue
             try:
                 object.__setattr__(self, name, self._coerced(name, value))
             except ParameterError as error:
                 raise ParameterError(name, f"{self.name}: {error}") from None
         for name, default, other, choices in self._uses():
-            if values[name] != default and values[other] not in choices:
+            if getattr(self, name) != default and getattr(self, other) not in choices:
                 expected = f"nothing: {other} = {getattr(self, other)} does not use it"
                 raise self.error(name, expected, f"leave it out, or choose {other}: {' or '.join(choices)}")
         self.check()

@@ -4,7 +4,7 @@ What lies below a home is written once under the digest of what is in it, or rep
 a copy needs no more than the names of what there is. A segment of the point log is put into the home before it appears in the
 copy; what the workflow makes is put there before its rule has ended. Nothing is lost with a copy, and machines that share no
 folder may share a home. Credentials and endpoint are those of the environment (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY,
-AWS_REGION, AWS_ENDPOINT_URL). docs/scale.md, "An object store".
+AWS_REGION, AWS_ENDPOINT_URL). docs/cluster.md, "An object store".
 """
 
 from __future__ import annotations
@@ -59,11 +59,12 @@ class Home:
         """Where a file's object is, for people."""
         return f"{self.address}/{self.key(path)}"
 
-    def put(self, path: Path, content: bytes | Path) -> None:
-        """Write a file's object, all at once, from bytes or from another file."""
+    def put(self, path: Path, content: bytes | Path) -> str | None:
+        """Write a file's object, all at once, from bytes or from another file; the tag of what was written."""
         import obstore
 
-        self._asked("written", obstore.put, self.key(path), content, use_multipart=False)
+        tag: str | None = self._asked("written", obstore.put, self.key(path), content, use_multipart=False)["e_tag"]
+        return tag
 
     def get(self, path: Path) -> bytes | None:
         """The content of a file's object; None if there is none."""
@@ -134,12 +135,13 @@ class Home:
         files = {folder / path.relative_to(source): path for path in source.rglob("*") if path.is_file()}
         there = self.sizes(folder)
         self.remove(*there.keys() & {folder / ROOT})
+        first = sorted(files.keys() - {folder / ROOT})
         with ThreadPoolExecutor(N_TRANSFER) as pool:
-            list(pool.map(lambda name: self.put(name, files[name]), files.keys() - {folder / ROOT}))
+            tags = dict(zip(first, pool.map(lambda name: self.put(name, files[name]), first), strict=True))
         self.remove(*there.keys() - files.keys())
-        self.put(folder / ROOT, files[folder / ROOT])
+        tags[folder / ROOT] = self.put(folder / ROOT, files[folder / ROOT])
         # what is missing would be read as NaN, and a mixture of two as anything
-        if self.sizes(folder) != {name: path.stat().st_size for name, path in files.items()}:
+        if {path: meta["e_tag"] for path, meta in self._listed(folder)} != tags:
             self.remove(folder / ROOT)
             raise StoreError(f"{self.url(folder)}: another process wrote it at the same time; repeat the command")
 

@@ -15,12 +15,14 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import Generic, Protocol, TypeVar
 
+from nessmap.messages import log
 from nessmap.object_store import StoreError
 from nessmap.points import LogError, PointLog
 from nessmap.simulate import Status
 
 LOOK_SECONDS = 1.0  # between looks at the log
 LOOK_SHARE = 0.05  # of a driver's time at most, however many segments there are
+NOT_SEEN = (StoreError, LogError, OSError)
 
 
 class Item(Protocol):
@@ -45,23 +47,38 @@ class Watch:
     def __init__(self, point_log: PointLog, model: str, ignored: Collection[Status] = ()) -> None:
         self._log, self._model, self._ignored = point_log, model, ignored
         self._known = set(point_log.segments(model))
+        self._has_failed = False
         self.next_look = time.monotonic() + LOOK_SECONDS
 
     def look(self) -> set[str]:
-        """Keys of the records in segments that are new since the last look; none if that was just now."""
+        """Keys of the records in segments that are new since the last look; none if that was just now.
+
+        A failure ends nothing, as looking is for nothing but to save work; what was not seen is looked at again.
+        """
         began = time.monotonic()
         if began < self.next_look:
             return set()
+        keys: set[str] = set()
         try:
             found = [segment for segment in self._log.segments(self._model) if segment not in self._known]
-            keys = {entry.name.key for entry in self._log.entries(found) if entry.status not in self._ignored}
-        except (StoreError, LogError):  # it is looked at for nothing but to save work
-            self.next_look = time.monotonic() + LOOK_SECONDS
-            return set()
-        self._known.update(found)
+        except NOT_SEEN as error:
+            found = []
+            self._say(error)
+        for segment in found:
+            try:
+                keys |= {e.name.key for e in self._log.entries([segment]) if e.status not in self._ignored}
+                self._known.add(segment)
+            except NOT_SEEN as error:
+                self._say(error)
         now = time.monotonic()
         self.next_look = now + max(LOOK_SECONDS, (now - began) / LOOK_SHARE)
         return keys
+
+    def _say(self, error: Exception) -> None:
+        """Once: a store that does not answer now may be silent for as long as a driver works."""
+        if not self._has_failed:
+            log.warning("what others store is not seen: %s; this driver goes on, and may compute the same", error)
+        self._has_failed = True
 
     def is_mine(self, keys: Iterable[str]) -> None:
         """A segment of these records is this driver's own: there is no need to read it."""
@@ -86,14 +103,11 @@ class Shares(Generic[W]):
         self._stored: set[str] = set()
         self._doubtful: set[int] = set()  # batches that may be under way elsewhere
         self._last: int | None = None
-        self._mine: set[int] = set()  # batches that were handed out
-        self._is_followed = False  # another works on the same ones, just now
         self._by_others: list[W] = []
 
     def __iter__(self) -> Iterator[list[W]]:
         while (chosen := self._chosen()) is not None:
             batch, self._left[chosen], self._last = self._left[chosen], [], chosen
-            self._mine.add(chosen)
             if self._watch:
                 self._watch.is_mine(key for item in batch for key in item.keys)
             yield batch
@@ -109,9 +123,8 @@ class Shares(Generic[W]):
 
     def _chosen(self) -> int | None:
         self.leave_out(self._watch.look() if self._watch else set())
-        if self._last is not None and not self._is_followed and self._goes_on_at(self._last + 1):
+        if self._last is not None and self._goes_on_at(self._last + 1):
             return self._last + 1
-        self._is_followed = False
         waiting = [place for place, batch in enumerate(self._left) if batch]
         # what may be under way elsewhere comes last; of the rest the most expensive class first
         waiting = [place for place in waiting if place not in self._doubtful] or waiting
@@ -142,7 +155,6 @@ class Shares(Generic[W]):
             done = [item for item in self._left[place] if self._stored.issuperset(item.keys)]
             self._by_others += done
             self._left[place] = [item for item in self._left[place] if not self._stored.issuperset(item.keys)]
-        self._is_followed = not met.isdisjoint(self._mine)
         # how much others have in flight nobody says: as much as this one, or they are met again
         ahead = self._in_flight()
         self._doubtful |= {place + i for place in met for i in range(ahead + 1)}

@@ -30,7 +30,7 @@ class Modes(NamedTuple):
 
 
 class Layout(NamedTuple):
-    """Where modes have their coordinates; of one layout for all fields with as many modes, so that nobody may write to it."""
+    """Where modes have their coordinates; fields whose modes have the same multiplicities share one, hence read-only."""
 
     mode_of: Indices  # of each coordinate
     cosines: Indices  # coordinates of the modes that have both
@@ -46,7 +46,10 @@ def _layout(multiplicity: bytes) -> Layout:
     sines = cosines + 1
     partner = np.arange(len(mode_of))
     partner[cosines], partner[sines] = sines, cosines
-    return Layout(mode_of, cosines, sines, partner)
+    layout = Layout(mode_of, cosines, sines, partner)
+    for places in layout:
+        places.setflags(write=False)
+    return layout
 
 
 class FourierField(LinearModel):
@@ -161,7 +164,8 @@ class FourierField(LinearModel):
         keep = np.exp(-decay[mode] * dt) * np.cos(angle)
         turn = np.exp(-decay[mode] * dt) * np.sin(angle)
         kick = np.sqrt(self.power * -np.expm1(-2 * decay * dt))[mode]
-        return Stepper(advance, (keep, turn, self._layout.partner, kick))
+        partner = self._layout.partner.copy()  # for an array that is read-only numba would compile another kernel
+        return Stepper(advance, (keep, turn, partner, kick))
 
     def stationary_sample(self, normals: Array) -> Array:
         return np.sqrt(self.power)[self.mode_of][:, None] * normals
