@@ -19,7 +19,6 @@ KEPT = Path(__file__).parent / "gallery"
 EXPLORERS = (Path(__file__).parent / "sample", Path(__file__).parent.parent / "results")
 WIDEST = 960  # pixels of a sweep's first picture
 OTHERS = 720  # of its others
-UNTRIED = "this form (not run here: make run does)"
 
 
 @lru_cache
@@ -151,8 +150,8 @@ def commands(name: str) -> list[str]:
         "",
         "```sh",
         f"nessmap plan {name}    # what the full form costs",
-        f"snakemake --config small=true sweeps=workflow/sweeps/{name}.yaml    # {UNTRIED}",
-        f"snakemake --config sweeps=workflow/sweeps/{name}.yaml    # in full (not run here: hours)",
+        f"snakemake --config small=true sweeps=workflow/sweeps/{name}.yaml    # this form, as `make run` makes it",
+        f"snakemake --config sweeps=workflow/sweeps/{name}.yaml    # in full: hours",
         "```",
         "",
     ]

@@ -57,7 +57,7 @@ def new_bucket() -> str:
 
 
 def opened(url: str) -> xr.Dataset:
-    """As docs/scale.md says."""
+    """As docs/cluster.md says."""
     from obstore.store import from_url
     from zarr.storage import ObjectStore
 
