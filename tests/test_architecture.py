@@ -63,12 +63,13 @@ MAY_IMPORT = {
     "scaffold": "config models",
     "phase_diagram": "__init__ evaluate executors identity model models observables protocols refined_product simulate "
     "statistics sweep",
-    "inspect_sweep": "choices config evaluate model phase_diagram points refinement shard shards simulate statistics sweep",
+    "inspect_sweep": "choices config model points refinement shard shards simulate statistics sweep",
+    "inspect_point": "choices evaluate inspect_sweep model points simulate sweep",
     "workflow": "config executors identity object_store shards sweep",
     "recordings": "config estimators",
     "estimate": "config estimators figures recordings",
     "commands": "scaffold citation __init__ allocation assembly config estimate executors explorer figures inspect_log "
-    "inspect_sweep manifests messages object_store phase_diagram refined_sweep shard shards stopping sweep",
+    "inspect_point inspect_sweep manifests messages object_store phase_diagram refined_sweep shard shards stopping sweep",
     "command_line": "__init__ allocation commands executors object_store sweep",
     "__main__": "allocation assembly command_line commands config executors messages model object_store points shard "
     "stopping",

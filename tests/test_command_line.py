@@ -4,43 +4,19 @@ from __future__ import annotations
 
 import json
 import logging
-import shlex
 import shutil
 import subprocess
 import sys
 import warnings
 from pathlib import Path
 
+import numpy as np
 import pytest
 import xarray as xr
 
-from nessmap import __version__
 from nessmap.__main__ import log, main
-from nessmap.command_line import EXAMPLES, parser
-from nessmap.commands import sweep_of
-from nessmap.inspect_sweep import find_points
 from nessmap.models.amari_field import AmariField
 from nessmap.sweep import Sweep, unit_seconds
-
-COMMANDS = (
-    "cite",
-    "new",
-    "explorer",
-    "plan",
-    "status",
-    "failures",
-    "point",
-    "forget",
-    "compact",
-    "gc",
-    "open",
-    "simulate",
-    "assemble",
-    "aggregate",
-    "figure",
-    "schema",
-)
-
 
 # --- what is there, what is missing
 
@@ -111,7 +87,9 @@ def test_status_gives_the_forms_that_have_results_and_the_figures_that_no_sweep_
     assert say("status")[1].splitlines() == both
     other = sweep_file("other", run={"seed": 8}, small={"run": {"seed": 7}})
     other.rename("workflow/sweeps/other.yaml")
-    assert say("status")[1].splitlines()[0] == "other: 6 points: 6 absent; no phase diagram yet"
+    lines = say("status")[1].splitlines()
+    assert lines == [*both, "nothing yet of 1 sweeps: other", "what one takes: nessmap plan other"]
+    assert [row["sweep"] for row in json.loads(say("status", "--json")[1])] == ["other", "tiny", "tiny-small"]
     Path("results/other-small/figures").mkdir(parents=True)
     assert [line.split(":")[0] for line in say("status")[1].splitlines()] == ["other-small", "tiny", "tiny-small"]
     Path("results/other-small/figures/old.svg").touch()
@@ -123,6 +101,17 @@ def test_status_of_a_folder_without_sweeps_says_so(say, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert say("status") == (0, "", "nessmap: no sweep files in workflow/sweeps; name one: nessmap status SWEEP\n")
     assert say("status", "--json")[:2] == (0, "[]\n")
+
+
+def test_status_where_nothing_was_run_names_the_sweeps_and_says_what_to_type(say, sweep_file, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("workflow/sweeps").mkdir(parents=True)
+    for name in ("first", "second"):
+        sweep_file(name).rename(f"workflow/sweeps/{name}.yaml")
+    lines = ["nothing yet of 2 sweeps: first, second", "what one takes: nessmap plan first --results elsewhere"]
+    assert say("status", "--results", "elsewhere") == (0, "\n".join(lines) + "\n", "")
+    assert say("status", "first") == (0, "first: 6 points: 6 absent; no phase diagram yet\n", "")
+    assert [row["absent"] for row in json.loads(say("status", "--json")[1])] == [6, 6]
 
 
 def test_failures_says_which_points_have_no_number_and_why(say, there):
@@ -167,6 +156,39 @@ def test_a_point_again_equals_the_stored_one_to_the_bit(say, there):
             continue
         assert value == f"{float(stored[name]):.6g}"
         assert error == f"{float(stored[f'{name}_standard_error']):.2g}"
+
+
+def test_a_point_for_programs_is_one_object_with_the_same_numbers(say, there):
+    status, said, _ = say("point", "tiny", "coupling=0.5", "shift=0.5", "--check", "--json")
+    assert status == 0
+    found = json.loads(said, parse_constant=lambda word: pytest.fail(f"{word} is no JSON"))
+    point = Sweep(Path("workflow/sweeps/tiny.yaml")).points[3]
+    assert found.pop("seconds") > 0
+    values = found.pop("values")
+    assert found == {
+        "sweep": "tiny", "point": {"coupling": 0.5, "shift": 0.5}, "key": point.key, "status": "ok", "message": "",
+        "leading_rate": pytest.approx(-0.5), "check": {"equal": True, "lacking": 0, "different": []},
+    }  # fmt: skip
+    stored = xr.open_zarr("results/tiny/phase_diagram.zarr").sel(coupling=0.5, shift=0.5)
+    parts = {"estimate": "", "standard_error": "_standard_error", "theory": "_theory", "expected": "_expected"}
+    for name, value in values.items():
+        assert value.keys() == {*parts, "z", "units"}
+        assert value["units"] == stored[name].units
+        for part, suffix in parts.items():
+            numbers = stored[name + suffix].values if name + suffix in stored else np.nan
+            assert np.array_equal(np.array(value[part], dtype=float), numbers, equal_nan=True), (name, part)
+    one = values["site_variance"]
+    assert one["z"] == pytest.approx((one["estimate"] - one["expected"]) / one["standard_error"])
+    assert len(values["structure_factor"]["z"]) == stored["structure_factor"].size
+
+
+def test_a_point_without_numbers_is_an_object_too(say, there, tmp_path):
+    words = ("point", "tiny", "coupling=2", "shift=0", "--json", "--check", "--results", str(tmp_path))
+    status, said, _ = say(*words)
+    found = json.loads(said)
+    assert (status, found["status"], found["values"]) == (1, "unstable", {})
+    assert found["message"].startswith("uniform instability")
+    assert found["check"] == {"equal": False, "lacking": 3, "different": []}
 
 
 def test_values_may_stand_before_or_behind_options(say, there):
@@ -228,49 +250,7 @@ def test_a_misspelt_parameter_is_said_with_the_nearest(say, there):
     assert say("point", "tiny", "coupling=x") == (2, "", "nessmap: coupling=x: expected a finite number\n")
 
 
-# --- help
-
-
-def test_help_names_every_command_and_gives_examples(capsys):
-    with pytest.raises(SystemExit) as stop:
-        main(["--help"])
-    assert stop.value.code == 0
-    said = capsys.readouterr().out
-    assert all(f"\n    {command}" in said for command in COMMANDS)
-    assert EXAMPLES in said
-
-
-def test_every_example_of_the_help_can_be_typed(monkeypatch):
-    monkeypatch.chdir(Path(__file__).parent.parent)
-    lines = [line.strip() for line in EXAMPLES.splitlines() if line.startswith("  nessmap ")]
-    assert len(lines) == 10
-    for line in lines:
-        arguments = parser().parse_args(shlex.split(line.split("  ")[0].split(";")[0])[1:])
-        if hasattr(arguments, "sweep"):
-            sweep = sweep_of(arguments.sweep)
-            if hasattr(arguments, "parameters"):
-                assert all(point.parameters["coupling"] == 0.9 for point in find_points(sweep, arguments.parameters))
-
-
-@pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_and_option_has_a_help_text(command, capsys):
-    with pytest.raises(SystemExit) as stop:
-        main([command, "--help"])
-    assert stop.value.code == 0
-    lines = (
-        capsys.readouterr()
-        .out.split("arguments:" if command not in ("schema", "compact") else "options:")[1]
-        .splitlines()
-    )
-    for line, following in zip(lines, [*lines[1:], ""], strict=True):
-        if line.startswith("  ") and not line.startswith("   "):  # a name; its text stands behind or below it
-            assert "  " in line.strip() or following.startswith(" " * 20), line
-
-
-def test_the_version_is_that_of_the_package(capsys):
-    with pytest.raises(SystemExit):
-        main(["--version"])
-    assert capsys.readouterr().out == f"nessmap {__version__}\n"
+# --- words
 
 
 def test_the_schema_is_that_of_a_sweep_file(say):

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
-from nessmap import inspect_log, inspect_sweep, shards
+from nessmap import inspect_log, inspect_point, inspect_sweep, shards
 from nessmap.allocation import seconds_left
 from nessmap.config import ConfigError, nearest, settings_schema
 from nessmap.executors import EXECUTORS
@@ -206,8 +206,8 @@ def status(arguments: argparse.Namespace) -> int:
         log.warning("no sweep files in %s; name one: nessmap status SWEEP", SWEEPS)
     for path in inspect_sweep.unowned_figures(files, arguments.results):
         log.warning("%s: a figure of no sweep file in %s", path, SWEEPS)
-    forms = inspect_sweep.forms_with_results(files, arguments.results)
-    return inspect_sweep.show_status(forms, arguments.results, arguments.json)
+    forms = inspect_sweep.forms_begun(files, arguments.results)
+    return inspect_sweep.show_status(forms, arguments.results, arguments.json, in_short=True)
 
 
 def failures(arguments: argparse.Namespace) -> int:
@@ -217,7 +217,9 @@ def failures(arguments: argparse.Namespace) -> int:
 
 def point(arguments: argparse.Namespace) -> int:
     """One point, now."""
-    return inspect_sweep.show_point(sweep_of(arguments.sweep), arguments.parameters, arguments.results, arguments.check)
+    return inspect_point.show_point(
+        sweep_of(arguments.sweep), arguments.parameters, arguments.results, arguments.check, arguments.json
+    )
 
 
 def compact(arguments: argparse.Namespace) -> int:

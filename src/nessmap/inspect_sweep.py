@@ -1,23 +1,22 @@
-"""What people ask of a sweep: its plan, how far it is, what failed, one point again."""
+"""What people ask of a sweep: its plan, how far it is, what failed, which of its points is meant."""
 
 from __future__ import annotations
 
 import json
+import textwrap
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from nessmap import shards
 from nessmap.choices import choice_in, kept, so_far
 from nessmap.config import ConfigError, nearest, read_settings
-from nessmap.model import Array, ParameterError
-from nessmap.points import Entry, PointLog, outcome, worst
+from nessmap.model import ParameterError
+from nessmap.points import Entry, PointLog, outcome
 from nessmap.refinement import grid
 from nessmap.shard import duration_in_words, missing_work
-from nessmap.simulate import RESTART_STATE, Status, Unit, group_means, simulate
+from nessmap.simulate import Status, Unit
 from nessmap.statistics import STATISTICS
 from nessmap.sweep import SMALL_SUFFIX, Point, Sweep, undefined, unit_seconds
 
@@ -123,8 +122,8 @@ def _bytes(unit: Unit) -> int:
     return 8 * (state + sum(STATISTICS[name].zero(model).size for name in unit.statistics))
 
 
-def forms_with_results(files: Iterable[Path], results: Path) -> Iterator[Sweep]:
-    """Of each sweep file the forms with results, small ones too; the full form where there are none."""
+def forms_begun(files: Iterable[Path], results: Path) -> Iterator[Sweep]:
+    """Of each sweep file the forms that were begun, small ones too; the full form where neither was."""
     for path in files:
         full, small = Sweep(path), (results / f"{path.stem}{SMALL_SUFFIX}").is_dir()
         index = stored(full, results) if small else {}
@@ -145,29 +144,39 @@ def unowned_figures(files: Iterable[Path], results: Path) -> list[Path]:
     return sorted(set(results.glob("*/figures/*.svg")) - owned)
 
 
-def show_status(sweeps: Iterable[Sweep], results: Path, as_json: bool) -> int:
-    """Print a line per sweep: how many points have which status, and whether the product is there."""
-    rows = []
+def show_status(sweeps: Iterable[Sweep], results: Path, as_json: bool, in_short: bool = False) -> int:
+    """Print a line per sweep: how many points have which status, and whether the product is there.
+
+    in_short: those of which nothing is there share one line, at the end.
+    """
+    rows, not_begun = [], []
     for sweep in (so_far(sweep, results) for sweep in sweeps):
         index = stored(sweep, results)
         counts = Counter(outcome(map(index.get, point.record_keys()))[0].name for point in sweep.points)
         product = results / sweep.name / "phase_diagram.zarr"
+        there = product.exists()
         rows.append(
             {
                 "sweep": sweep.name,
                 "points": len(sweep.points),
                 **counts,
-                "product": str(product) if product.exists() else None,
+                "product": str(product) if there else None,
                 **(facts := refined_so_far(sweep, results)),
             }
         )
-        if not as_json:
+        if in_short and not there and counts.keys() == {Status.absent.name}:
+            not_begun.append(sweep)
+        elif not as_json:
             words = ", ".join(f"{counts[status.name]} {status.name}" for status in Status if counts[status.name])
-            made = product if product.exists() else "no phase diagram yet"
+            made = product if there else "no phase diagram yet"
             level = f", level {facts['level']} of {facts['levels']}" if facts else ""
             print(f"{sweep.name}: {len(sweep.points)} points{level}: {words}; {made}")
     if as_json:
         print(json.dumps(rows))
+    elif not_begun:
+        names = f"nothing yet of {len(not_begun)} sweeps: {', '.join(sweep.name for sweep in not_begun)}"
+        print(textwrap.fill(names, 100, subsequent_indent="  ", break_on_hyphens=False))
+        print(f"what one takes: {not_begun[0].command_line('plan', results)}")
     return 0
 
 
@@ -228,61 +237,3 @@ def find_point(sweep: Sweep, words: Sequence[str]) -> Point:
 
 def _nearest_value(grid: Sequence[Any], value: Any) -> Any:
     return min(grid, key=lambda g: abs(g - value)) if isinstance(value, int | float) else ", ".join(map(str, grid))
-
-
-def show_point(sweep: Sweep, words: Sequence[str], results: Path, check: bool) -> int:
-    """Compute one point in this process and print its numbers; with check, compare its records with the stored ones."""
-    from nessmap.evaluate import evaluate_points
-
-    sweep = so_far(sweep, results)
-    point = find_point(sweep, words)
-    made = [simulate(unit) for unit in point.units]
-    records = [record for unit in made for record in unit]
-    sums = [
-        {r.name.statistic: r.array for r in unit if r.array is not None and r.name.statistic != RESTART_STATE}
-        for unit in made
-    ]
-    run = point.units[0].run
-    status, message = worst((record.status, record.message) for record in records)
-    means = group_means(point.units, sums) if status is Status.ok else None
-    names = [observable.name for observable in sweep.observables]
-    (values,) = evaluate_points(sweep.model, [point.parameters], run, names, [means])
-    print(f"key {point.key}, status {status.name} {message}".rstrip())
-    print(f"leading rate {values['leading_rate']:.6g}")
-    for name in names if means else []:
-        value, error, theory, expected = (
-            np.asarray(values.get(name + part, np.nan)) for part in ("", "_standard_error", "_theory", "_expected")
-        )
-        z = np.divide(value - expected, error, out=np.full(value.shape, np.nan), where=error > 0)
-        if value.ndim:
-            scored = z[np.isfinite(z)]
-            spread = f"rms z {np.sqrt(np.mean(scored**2)):.2f} of {scored.size}" if scored.size else "no z-score"
-            print(f"{name:40} {value.size} values from {np.min(value):.4g} to {np.max(value):.4g}, {spread}")
-        else:
-            print(f"{name:40} {value:12.6g} +- {error:.2g}  theory {theory:.6g}  expected {expected:.6g}  z {z:.2f}")
-    return _compare(records, sweep, results) if check else 0
-
-
-def _compare(records: Sequence[Any], sweep: Sweep, results: Path) -> int:
-    point_log = PointLog(log_folder(results))
-    index = point_log.scan(sweep.model_class.name)
-    entries = [index[record.name.key] for record in records if record.name.key in index]
-    if len(entries) < len(records):
-        lacking = f"{len(records) - len(entries)} of {len(records)} records are not stored yet"
-        print(f"{lacking}; compute them with: {sweep.command_line('simulate', results)}")
-        return 1
-    arrays = {entry.name.key: array for entry, array in point_log.read(entries)}
-    stored_status = {entry.name.key: entry.status for entry in entries}
-    different = [
-        record.name.statistic
-        for record in records
-        if record.status is not stored_status[record.name.key]
-        or (record.array is not None and not _same_bits(record.array, arrays.get(record.name.key)))
-    ]
-    where = f"differs from the stored records in {', '.join(dict.fromkeys(different))}"
-    print(where if different else "equal to the stored records, to the bit")
-    return 1 if different else 0
-
-
-def _same_bits(computed: Array, stored: Array | None) -> bool:
-    return stored is not None and computed.shape == stored.shape and computed.tobytes() == stored.tobytes()
