@@ -70,7 +70,8 @@ MAY_IMPORT = {
     "estimate": "config estimators figures recordings",
     "commands": "scaffold citation __init__ allocation assembly config estimate executors explorer figures inspect_log "
     "inspect_point inspect_sweep manifests messages object_store phase_diagram refined_sweep shard shards stopping sweep",
-    "command_line": "__init__ allocation commands executors object_store sweep",
+    "examples": "",  # of what can be typed
+    "command_line": "__init__ allocation commands examples executors object_store sweep",
     "__main__": "allocation assembly command_line commands config executors messages model object_store points shard "
     "stopping",
 }

@@ -9,36 +9,23 @@ from pathlib import Path
 
 from nessmap import __version__, commands
 from nessmap.allocation import available_cores
+from nessmap.examples import TOP, examples_of
 from nessmap.executors import EXECUTORS
 from nessmap.object_store import StoreError, results_folder
 from nessmap.sweep import RESULTS
-
-EXAMPLES = """examples:
-  nessmap plan amari_field                             what would be computed, and what it costs
-  nessmap status                                       how far every sweep is
-  nessmap failures amari_field                         which points failed, and why
-  nessmap point amari_field coupling=0.9 shift=0.5 noise_correlation_length=0.5 --check
-                                                       one point again, compared with the stored one to the bit
-  nessmap simulate amari_field --retry-failed          compute failed points again
-  nessmap forget amari_field coupling=0.9 --delete     these points from nothing, whatever is stored
-  nessmap aggregate amari_field --output theory.zarr   theory before any run; what the log has, while one goes on
-  nessmap compact; nessmap gc                          fewer files; what nobody wants any more
-  nessmap open amari_field                             what was made of it, in the browser
-  nessmap estimate recording.csv --source v --target r --figure rates.svg
-                                                       entropy production and information in a recording of your own
-
-SWEEP is a sweep file or the name of one in workflow/sweeps; NAME-small is its small form."""
 
 
 def parser() -> argparse.ArgumentParser:
     """Every command with its options."""
     layout = partial(argparse.RawDescriptionHelpFormatter, max_help_position=28)
-    top = argparse.ArgumentParser("nessmap", description=__doc__, epilog=EXAMPLES, formatter_class=layout)
+    top = argparse.ArgumentParser("nessmap", description=__doc__, epilog=TOP, formatter_class=layout)
     top.add_argument("--version", action="version", version=f"nessmap {__version__}")
     subparsers = top.add_subparsers(metavar="COMMAND", required=True)
 
     def command(name: str, run: object, text: str) -> argparse.ArgumentParser:
-        made = subparsers.add_parser(name, help=text, description=text, formatter_class=layout)
+        made = subparsers.add_parser(
+            name, help=text, description=text, epilog=examples_of(name), formatter_class=layout
+        )
         made.set_defaults(run=run)
         made.add_argument(
             "--results",
@@ -47,7 +34,12 @@ def parser() -> argparse.ArgumentParser:
             metavar="PLACE",
             help="folder or s3://bucket/prefix; default: results",
         )
-        made.add_argument("--log", type=Path, metavar="FILE", help="write messages to FILE too")
+        made.add_argument(
+            "--log",
+            type=Path,
+            metavar="FILE",
+            help="write messages to FILE too; FILE.jsonl gets JSON objects, one a line, of every batch too",
+        )
         return made
 
     def for_sweep(name: str, run: object, text: str) -> argparse.ArgumentParser:
@@ -63,39 +55,48 @@ def parser() -> argparse.ArgumentParser:
             "--executor",
             choices=tuple(EXECUTORS),
             default="local",
-            help="default: local (Dask); auto: one worker without Dask",
+            help="serial: this process; local: Dask workers here; slurm: Dask workers as SLURM jobs; "
+            "auto: serial for one worker, else local; default: local",
         )
         made.add_argument(
             "--workers", type=_count, default=available_cores(), metavar="N", help="default: one per core"
         )
         made.add_argument("--performance-report", type=Path, metavar="FILE", help="Dask's report of itself, as HTML")
 
-    for_programs(for_sweep("plan", commands.plan, "points, present, missing, core-hours, disk"))
+    for_programs(
+        for_sweep("plan", commands.plan, "what a sweep would compute: points done and missing, core-hours, disk")
+    )
     status = command("status", commands.status, "how far sweeps are")
-    status.add_argument("sweeps", metavar="SWEEP", nargs="*", help="default: all in workflow/sweeps, those not begun in one line")
+    status.add_argument(
+        "sweeps", metavar="SWEEP", nargs="*", help="default: all in workflow/sweeps, those not begun in one line"
+    )
     for_programs(status)
     for_programs(for_sweep("failures", commands.failures, "points without a number, and why"))
-    point = for_sweep("point", commands.point, "compute one point now and show its numbers")
+    point = for_sweep("point", commands.point, "simulate one point now, print its numbers, store nothing")
     point.add_argument("parameters", metavar="NAME=VALUE", nargs="*", help="values of the swept parameters")
     point.add_argument("--check", action="store_true", help="compare with the stored records, to the bit")
     for_programs(point)
     simulate = for_sweep("simulate", commands.simulate, "compute what the log lacks of a sweep, or of one shard of it")
     simulate.add_argument("--shard", type=int, default=0, metavar="K", help="which shard, from 0; default: 0")
     simulate.add_argument("--of", type=_count, default=1, metavar="N", help="number of shards; default: 1")
-    simulate.add_argument("--manifest", type=Path, metavar="FILE", help="where to vouch for the shard's records")
+    simulate.add_argument("--manifest", type=Path, metavar="FILE", help="write here which records the shard has")
     simulate.add_argument("--retry-failed", action="store_true", help="compute failed points again")
     simulate.add_argument(
         "--walltime",
         type=_not_negative,
         metavar="MINUTES",
-        help="end in time; default: what SLURM gave the job, if it did",
+        help="stop handing out work in time to end within MINUTES, or within what SLURM gave the job if that is less",
     )
     parallel(simulate)
-    forget = for_sweep("forget", commands.forget, "remove the records of points, so that they are computed again")
+    forget = for_sweep(
+        "forget", commands.forget, "delete the records of points, to compute them again (counts only, unless --delete)"
+    )
     forget.add_argument("parameters", metavar="NAME=VALUE", nargs="*", help="which points; default: all of the sweep")
     forget.add_argument("--failed", action="store_true", help="only those of them that failed")
     compact = command("compact", commands.compact, "merge small segments of the point log into large ones")
-    gc = command("gc", commands.gc, "remove records that no manifest and no sweep file wants")
+    gc = command(
+        "gc", commands.gc, "delete stored records that no sweep and no manifest uses (counts only, unless --delete)"
+    )
     gc.add_argument(
         "sweeps", metavar="SWEEP", nargs="*", help="sweeps to keep besides those in workflow/sweeps with results"
     )
@@ -104,10 +105,12 @@ def parser() -> argparse.ArgumentParser:
         made.add_argument("--delete", action="store_true", help="do it; without, only say what would be removed")
     for made in (forget, compact, gc, for_sweep("open", commands.open, "show what was made of a sweep in the browser")):
         for_programs(made)
-    assemble = for_sweep("assemble", commands.assemble, "log to points.zarr")
-    assemble.add_argument("--manifests", type=Path, nargs="+", default=[], metavar="FILE", help="what shards vouch for")
+    assemble = for_sweep("assemble", commands.assemble, "write points.zarr from the stored records")
+    assemble.add_argument(
+        "--manifests", type=Path, nargs="+", default=[], metavar="FILE", help="of shards; without, whatever is stored"
+    )
     assemble.add_argument("--output", type=Path, required=True, metavar="STORE", help="where to write points.zarr")
-    aggregate = for_sweep("aggregate", commands.aggregate, "points.zarr to phase_diagram.zarr")
+    aggregate = for_sweep("aggregate", commands.aggregate, "write phase_diagram.zarr from points.zarr")
     aggregate.add_argument(
         "--points",
         type=Path,
@@ -148,9 +151,19 @@ def _add_estimate_options(made: argparse.ArgumentParser) -> None:
     made.add_argument("--target", nargs="+", default=[], metavar="NAME", help="the other side; default: the second")
     made.add_argument("--odd", nargs="+", default=[], metavar="NAME", help="variables odd under time reversal")
     made.add_argument("--history", type=_count, default=8, metavar="N", help="samples of the past; default: 8")
-    made.add_argument("--degree", type=_count, default=1, metavar="N", help="of currents in the bound; default: 1")
     made.add_argument(
-        "--surrogates", type=_none_or_more, default=0, metavar="N", help="for p; default: the chi-squared law"
+        "--degree",
+        type=_count,
+        default=1,
+        metavar="N",
+        help="degree of the polynomial currents in the bound; default: 1",
+    )
+    made.add_argument(
+        "--surrogates",
+        type=_none_or_more,
+        default=0,
+        metavar="N",
+        help="recordings with the source moved in time, or between trials, for the p-value; default: 0, a chi-squared law",
     )
     made.add_argument("--json", action="store_true", help="print JSON, for programs")
     made.add_argument("--figure", type=Path, metavar="FILE", help="draw rates against the step, as .svg and .png")
