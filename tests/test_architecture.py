@@ -63,7 +63,7 @@ MAY_IMPORT = {
     "scaffold": "config models",
     "phase_diagram": "__init__ evaluate executors identity model models observables protocols refined_product simulate "
     "statistics sweep",
-    "inspect_sweep": "choices config model points refinement shard shards simulate statistics sweep",
+    "inspect_sweep": "choices config messages model points refinement shard shards simulate statistics sweep",
     "inspect_point": "choices evaluate inspect_sweep model points simulate sweep",
     "workflow": "config executors identity object_store shards sweep",
     "recordings": "config estimators",

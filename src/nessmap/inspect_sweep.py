@@ -12,10 +12,11 @@ from typing import Any
 from nessmap import shards
 from nessmap.choices import choice_in, kept, so_far
 from nessmap.config import ConfigError, nearest, read_settings
+from nessmap.messages import duration_in_words
 from nessmap.model import ParameterError
 from nessmap.points import Entry, PointLog, outcome
 from nessmap.refinement import grid
-from nessmap.shard import duration_in_words, missing_work
+from nessmap.shard import missing_work
 from nessmap.simulate import Status, Unit
 from nessmap.statistics import STATISTICS
 from nessmap.sweep import SMALL_SUFFIX, Point, Sweep, undefined, unit_seconds

@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Protocol
 
 from tqdm import tqdm
 
@@ -17,7 +18,8 @@ from nessmap.points import DamageWarning
 
 log = logging.getLogger("nessmap")
 FIELDS = "fields"  # of a log record: what a program wants to know, such as the keys of the points of a batch
-SAID_EVERY = 10.0  # seconds between lines of progress, where no terminal shows a bar
+# seconds of progress without a word, where no terminal shows a bar: short work needs none
+SAID_FIRST, SAID_EVERY = 1.0, 10.0
 
 
 class _Lines(logging.Formatter):
@@ -64,22 +66,73 @@ def _add(handler: logging.Handler) -> None:
     log.addHandler(handler)
 
 
-@contextmanager
-def progress(total: int, what: str, unit: str, rest: Callable[[], str] = str) -> Iterator[Callable[[int], None]]:
-    """Say how far long work is: a bar on a terminal, a line now and then elsewhere.
+class Advance(Protocol):
+    """To be called with the number of units that are done now, and how many of them failed, where that may happen."""
 
-    Yields what is to be called with the number of units that were done; rest is added to a line, such as the time left.
+    def __call__(self, n: int, failed: int | None = None) -> None: ...
+
+
+@contextmanager
+def progress(
+    total: int,
+    what: str,
+    unit: str,
+    left: Callable[[], float | None] | None = None,
+    now: Callable[[], float] = time.monotonic,
+) -> Iterator[Advance]:
+    """Say how far long work is: done, rate, time left, failed; a bar on a terminal, the same words in a line elsewhere.
+
+    A line comes as soon as something is known, a second after the start at the earliest, and then every ten seconds.
+    left: time that the rest will take [s], None while nobody knows; without it every unit takes as long as another.
+    now: a clock [s].
     """
     quiet = not sys.stderr.isatty()
-    with tqdm(total=total, desc=what, unit=unit, disable=quiet, dynamic_ncols=True, smoothing=0.1) as bar:
-        said, done = time.monotonic(), 0
+    began, done, n_failed = now(), 0, None
+    due = began + SAID_FIRST
+    # words of our own behind the bar: tqdm takes all units to cost the same
+    layout = "{desc}: {percentage:3.0f}%|{bar}| {n_fmt} of {total_fmt} " + f"{unit}s done" + "{postfix}"
+    with tqdm(total=total, desc=what, disable=quiet, dynamic_ncols=True, bar_format=layout) as bar:
 
-        def advance(n: int) -> None:
-            nonlocal said, done
+        def in_words() -> str:
+            elapsed = max(now() - began, 1e-9)
+            seconds = left() if left else elapsed * (total - done) / done if 0 < done < total else None
+            said = [rate_in_words(done / elapsed, unit)]
+            said += [] if seconds is None else [f"about {duration_in_words(seconds)} to go"]
+            said += [] if n_failed is None else [f"{n_failed} failed"]
+            return ", ".join(said)
+
+        def advance(n: int, failed: int | None = None) -> None:
+            nonlocal due, done, n_failed
             done += n
-            bar.update(n)
-            if quiet and time.monotonic() - said > SAID_EVERY:
-                said = time.monotonic()
-                log.info("%s: %d of %d %ss done%s", what, done, total, unit, rest())
+            n_failed = n_failed if failed is None else (n_failed or 0) + failed
+            if not quiet:
+                bar.set_postfix_str(in_words(), refresh=False)
+                bar.update(n)
+            elif now() >= due:
+                due = now() + SAID_EVERY
+                log.info("%s: %d of %d %ss done, %s", what, done, total, unit, in_words())
 
         yield advance
+
+
+def rate_in_words(per_second: float, unit: str) -> str:
+    """A rate as people say it.
+
+    >>> rate_in_words(123.4, "unit"), rate_in_words(0.05, "unit"), rate_in_words(0.0002, "unit")
+    ('123 units/s', '3.0 units/min', '0.7 units/h')
+    """
+    rates = {name: per_second * length for name, length in (("s", 1.0), ("min", 60.0), ("h", 3600.0))}
+    name = next((name for name, rate in rates.items() if rate >= 1.0), "h")
+    return f"{rates[name]:.{0 if rates[name] >= 10.0 else 1}f} {unit}s/{name}"
+
+
+def duration_in_words(seconds: float) -> str:
+    """A duration as people say it.
+
+    >>> duration_in_words(50), duration_in_words(4000), duration_in_words(200000)
+    ('50 s', '1.1 h', '2.3 days')
+    """
+    for unit, length in (("days", 86400.0), ("h", 3600.0), ("min", 60.0)):
+        if seconds >= length:
+            return f"{seconds / length:.2g} {unit}"
+    return f"{seconds:.0f} s"

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from nessmap import identity
 from nessmap.executors import Map
-from nessmap.messages import progress
+from nessmap.messages import duration_in_words, progress
 from nessmap.model import Array
 from nessmap.models import model_class
 from nessmap.points import Entry, PointLog, outcome
@@ -53,12 +53,14 @@ class Work:
 
 class Receipt(NamedTuple):
     """What a worker says of a batch that is stored: units it ran, how the first failed one failed, what else it noticed;
-    met: another driver has stored this very batch, or a worker of this one that died before it could say so."""
+    met: another driver has stored this very batch, or a worker of this one that died before it could say so;
+    n_failed: how many of the units failed."""
 
     n_unit: int
     failure: str
     warnings: tuple[str, ...]
     met: bool = False
+    n_failed: int = 0
 
 
 @dataclasses.dataclass
@@ -167,6 +169,7 @@ def run_batch(folder: Path, batch: Sequence[Work], renew: bool = False) -> Recei
     if not renew and point_log.holds(model, keys):
         return Receipt(0, "", (), met=True)
     records: list[Record] = []
+    n_failed = 0
     with warnings.catch_warnings(record=True) as noticed:  # to be said by the process that has the log
         warnings.simplefilter("always")
         # all at once: the units of a batch were neighbours in a segment before
@@ -181,10 +184,12 @@ def run_batch(folder: Path, batch: Sequence[Work], renew: bool = False) -> Recei
             if work.known_end and made[0].end and made[0].end != work.known_end:
                 raise VersionError(_changed(work.unit))
             records += made
+            n_failed += any(record.status in FAILURES for record in made)
     met = not renew and point_log.holds(model, keys)
     point_log.write(model, records)
     failure = next((record.message for record in records if record.status in FAILURES), "")
-    return Receipt(len(batch), failure, tuple(dict.fromkeys(str(warning.message) for warning in noticed)), met)
+    said = tuple(dict.fromkeys(str(warning.message) for warning in noticed))
+    return Receipt(len(batch), failure, said, met, n_failed)
 
 
 def _changed(unit: Unit) -> str:
@@ -254,18 +259,6 @@ def _sound_index(point_log: PointLog, sweep: Sweep, points: Sequence[Point]) -> 
     return index if len(point_log.damaged) == n_damaged else point_log.scan(sweep.model_class.name)
 
 
-def duration_in_words(seconds: float) -> str:
-    """A duration as people say it.
-
-    >>> duration_in_words(50), duration_in_words(4000), duration_in_words(200000)
-    ('50 s', '1.1 h', '2.3 days')
-    """
-    for unit, length in (("days", 86400.0), ("h", 3600.0), ("min", 60.0)):
-        if seconds >= length:
-            return f"{seconds / length:.2g} {unit}"
-    return f"{seconds:.0f} s"
-
-
 class Clock:
     """Lets batches pass while they can be back before the deadline [time.perf_counter], if there is one.
 
@@ -292,12 +285,11 @@ class Clock:
             self._out[id(batch)] = now
             yield batch
 
-    def rest(self) -> str:
-        """How long what is left will take, from what the work that came back took."""
+    def left(self) -> float | None:
+        """How long what is left will take [s], from what the work that came back took; None before any, and behind the end."""
         if not 0 < self._done < self._seconds:
-            return ""
-        elapsed, left = time.perf_counter() - self._began, self._seconds - self._done
-        return f", about {duration_in_words(elapsed * left / self._done)} to go"
+            return None
+        return (time.perf_counter() - self._began) * (self._seconds - self._done) / self._done
 
     @property
     def in_flight(self) -> int:
@@ -325,16 +317,20 @@ def _compute(
     renew: bool,
 ) -> None:
     made = batches(work)
-    clock = Clock(sum(item.seconds for item in work), deadline)
+    seconds = sum(item.seconds for item in work)
+    clock = Clock(seconds, deadline)
     shares = Shares(made, watch, lambda: clock.in_flight)
-    log.info("%s: %d units of work to do in %d batches, %d present", name, len(work), len(made), report.present)
-    with progress(len(work), name, "unit", clock.rest) as advance:
+    log.info(
+        "%s: 0 of %d units done, about %s to go on one core, in %d batches; %d present",
+        name, len(work), duration_in_words(seconds), len(made), report.present,
+    )  # fmt: skip
+    with progress(len(work), name, "unit", clock.left) as advance:
 
         def left_out() -> None:
             if elsewhere := shares.by_others():
                 report.by_others += len(elsewhere)
                 clock.are_done(elsewhere)
-                advance(len(elsewhere))
+                advance(len(elsewhere), failed=0)
 
         for (_, batch, _), result in run(run_batch, ((folder, batch, renew) for batch in clock.in_time(shares))):
             left_out()
@@ -356,6 +352,7 @@ def _compute(
                 report.failures += [result.failure] if result.failure else []
                 for warning in result.warnings:
                     log.warning("%s", warning)
-            advance(len(batch))
+            # what was lost has no number either, until it is computed again
+            advance(len(batch), failed=len(batch) if isinstance(result, BaseException) else result.n_failed)
         left_out()
     report.out_of_time = clock.held_back
