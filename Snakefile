@@ -7,8 +7,7 @@ from nessmap.workflow import NESSMAP, WorkflowConfigError, constraints, planned,
 min_version("9.0")
 
 EXECUTOR = config.get("executor", "auto")
-# of this machine; a cluster's profile sets its own with set-threads
-CORES = workflow.resource_settings.cores or 1
+CORES = workflow.resource_settings.cores or 1  # a cluster's profile has set-threads
 try:
     RESULTS, CHOSEN, PLANS = planned(config)
 except WorkflowConfigError as error:
@@ -22,6 +21,7 @@ wildcard_constraints:
 include: "workflow/rules/simulate.smk"
 include: "workflow/rules/aggregate.smk"
 include: "workflow/rules/figures.smk"
+include: "workflow/rules/failures.smk"
 
 
 rule all:

@@ -47,7 +47,8 @@ MAY_IMPORT = {
     "segment_index": "",
     "object_store": "",  # results whose home is one
     "points": "__init__ identity model object_store segment_index simulate",
-    "messages": "points",
+    "failed_rules": "",  # read with Snakemake's rules
+    "messages": "failed_rules points",
     "upkeep": "manifests object_store points segment_index simulate sweep",
     "shards": "identity protocols simulate statistics sweep",
     "inspect_log": "choices inspect_sweep points shard sweep upkeep",

@@ -14,6 +14,7 @@ from typing import Protocol
 
 from tqdm import tqdm
 
+from nessmap.failed_rules import MARK
 from nessmap.points import DamageWarning
 
 log = logging.getLogger("nessmap")
@@ -28,6 +29,13 @@ class _Lines(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         fields = getattr(record, FIELDS, {})
         return json.dumps({"time": record.created, "level": record.levelname, "message": record.getMessage(), **fields})
+
+
+class _Marked(logging.Formatter):
+    """Lines of text; an error is said to be one."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return f"{MARK if record.levelno >= logging.ERROR else 'nessmap: '}{record.getMessage()}"
 
 
 @contextmanager
@@ -50,10 +58,14 @@ def talking() -> Iterator[None]:
 
 
 def write_log(path: Path) -> None:
-    """Write messages to a file too; to one that ends in .jsonl as JSON, batch by batch with the keys of its points."""
+    """Write messages to a file too, errors marked.
+
+    One that ends in .jsonl gets them as JSON, batch by batch with the keys of its points.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     handler = logging.FileHandler(path, mode="w")
     _add(handler)
+    handler.setFormatter(_Marked())
     if path.suffix == ".jsonl":
         log.setLevel(logging.DEBUG)
         handler.setLevel(logging.DEBUG)
