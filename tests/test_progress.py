@@ -1,6 +1,7 @@
 """Long work says how far it is: what is done, at what rate, how long the rest takes, what failed."""
 
 import logging
+import os
 import re
 
 import pytest
@@ -43,8 +44,8 @@ def test_where_there_is_no_terminal_it_is_said_in_lines(said):
         clock.seconds, left[0] = clock.seconds + 10.0, 90.0
         advance(237, failed=2)
     assert said.messages == [
-        "a sweep: 3 of 600 units done, 1.5 units/s, 0 failed",
-        "a sweep: 240 of 600 units done, 20 units/s, about 1.5 min to go, 2 failed",
+        "a sweep: 3 of 600 units done, 0 failed, 1.5 units/s",
+        "a sweep: 240 of 600 units done, 2 failed, 20 units/s, about 1.5 min to go",
     ]
 
 
@@ -83,7 +84,17 @@ def test_a_terminal_has_a_bar_with_the_same_words(capsys, monkeypatch):
         advance(4, failed=1)
     bars = capsys.readouterr().err
     assert "a sweep: 100%" in bars
-    assert "4 of 4 units done, 2.0 units/s, about 1.5 min to go, 1 failed" in bars
+    assert "4 of 4 units done, 1 failed, 2.0 units/s, about 1.5 min to go" in bars
+
+
+@pytest.mark.parametrize("columns", [0, 80])
+def test_a_terminal_that_does_not_know_its_width_has_lines(columns, said, at_once, monkeypatch):
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    monkeypatch.setattr("sys.stderr.fileno", lambda: 2)
+    monkeypatch.setattr("os.get_terminal_size", lambda *_: os.terminal_size((columns, 24)))
+    with progress(2, "a sweep", "unit", now=Clock()) as advance:
+        advance(1)
+    assert len(said.messages) == (columns == 0)
 
 
 def test_evaluation_says_it_too(said, at_once):
@@ -109,5 +120,5 @@ def test_a_shard_says_how_much_there_is_at_the_start_and_counts_what_fails(
         r"nessmap: tiny: 0 of 6 units done, about \d+ s to go on one core, in 6 batches; 0 present", first
     )
     assert [line.split(", ")[0] for line in lines] == [f"nessmap: tiny: {k} of 6 units done" for k in range(1, 7)]
-    assert lines[-1].endswith(" 2 failed")
-    assert all(re.search(r" units/(s|min), (about .+ to go, )?[012] failed$", line) for line in lines)
+    assert "6 of 6 units done, 2 failed, " in lines[-1]
+    assert all(re.search(r"done, [012] failed, [0-9.]+ units/(s|min)(, about .+ to go)?$", line) for line in lines)

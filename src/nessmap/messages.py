@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import sys
 import time
 import warnings
@@ -92,13 +93,13 @@ def progress(
     left: Callable[[], float | None] | None = None,
     now: Callable[[], float] = time.monotonic,
 ) -> Iterator[Advance]:
-    """Say how far long work is: done, rate, time left, failed; a bar on a terminal, the same words in a line elsewhere.
+    """Say how far long work is: done, failed, rate, time left; a bar on a terminal, the same words in a line elsewhere.
 
     A line comes as soon as something is known, a second after the start at the earliest, and then every ten seconds.
     left: time that the rest will take [s], None while nobody knows; without it every unit takes as long as another.
     now: a clock [s].
     """
-    quiet = not sys.stderr.isatty()
+    quiet = not _draws_bars()
     began, done, n_failed = now(), 0, None
     due = began + SAID_FIRST
     # words of our own behind the bar: tqdm takes all units to cost the same
@@ -108,9 +109,9 @@ def progress(
         def in_words() -> str:
             elapsed = max(now() - began, 1e-9)
             seconds = left() if left else elapsed * (total - done) / done if 0 < done < total else None
-            said = [rate_in_words(done / elapsed, unit)]
+            said = [] if n_failed is None else [f"{n_failed} failed"]
+            said += [rate_in_words(done / elapsed, unit)]
             said += [] if seconds is None else [f"about {duration_in_words(seconds)} to go"]
-            said += [] if n_failed is None else [f"{n_failed} failed"]
             return ", ".join(said)
 
         def advance(n: int, failed: int | None = None) -> None:
@@ -125,6 +126,14 @@ def progress(
                 log.info("%s: %d of %d %ss done, %s", what, done, total, unit, in_words())
 
         yield advance
+
+
+def _draws_bars() -> bool:
+    """Whether standard error is a terminal that knows how wide it is: in one of no columns tqdm makes empty lines."""
+    try:
+        return sys.stderr.isatty() and os.get_terminal_size(sys.stderr.fileno()).columns > 0
+    except (OSError, ValueError):  # a stream that is no file of the system's
+        return True
 
 
 def rate_in_words(per_second: float, unit: str) -> str:
