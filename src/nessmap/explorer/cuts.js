@@ -63,36 +63,49 @@ function drawCut(data, observable, state, x, size = CUT) {
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${size.width} ${size.height}" role="img" aria-label="${escaped(words)}">${out.join("")}</svg>`;
 }
 
-function zFacts(observable) {
-  return remembered(observable, "z", () => zFactsOfAll(observable));
+// The z-scores that figures count, too: of complete runs, and of estimates.
+function scoresOf(data, observable) {
+  const own = observable.z.length / data.status.length;
+  return Array.from(observable.z).filter((z, k) => Number.isFinite(z) && data.statuses[data.status[Math.floor(k / own)]] === "ok");
 }
 
-function zFactsOfAll(observable) {
-  const scored = Array.from(observable.z).filter(Number.isFinite);
-  const rms = Math.sqrt(scored.reduce((sum, z) => sum + z * z, 0) / scored.length);
-  return { scored, rms, inside: scored.filter((z) => Math.abs(z) < 1.96).length / scored.length };
+function drawHistogram(data, observable) {
+  return remembered(observable, "histogram", () => histogramOf(data, observable));
 }
 
-function drawHistogram(observable) {
-  return remembered(observable, "histogram", () => histogramOf(observable));
-}
-
-function histogramOf(observable) {
-  const { scored, rms, inside } = zFacts(observable);
-  if (!scored.length) return "";
-  const exact = observable.theory_kind === "exact";
-  const [w, h, left, bottom, top] = [CUT.width, 150, 30, 108, 26];
-  const [edge, n] = [4, 24];
-  const counts = new Array(n).fill(0);
-  for (const z of scored) counts[Math.min(n - 1, Math.max(0, Math.floor(((z + edge) / (2 * edge)) * n)))]++;
-  const normal = (z) => (scored.length * ((2 * edge) / n) * Math.exp((-z * z) / 2)) / Math.sqrt(2 * Math.PI);
+// The numbers are those of the figures, counted before anything was rounded for this page.
+function histogramOf(data, observable) {
+  if (!observable.scores) return "";
+  const { n, share, rms, exact } = observable.scores;
+  const law = data.law;
+  const percent = (part) => (100 * part).toFixed(1);
+  const [w, h, left, bottom, top] = [CUT.width, 172, 30, 108, 26];
+  const [edge, nBin] = [4, 24];
+  const counts = new Array(nBin).fill(0);
+  for (const z of scoresOf(data, observable)) counts[Math.min(nBin - 1, Math.max(0, Math.floor(((z + edge) / (2 * edge)) * nBin)))]++;
+  const width = (n * 2 * edge) / nBin;
+  const normal = (z) => (width * Math.exp((-z * z) / 2)) / Math.sqrt(2 * Math.PI);
+  const student = (z) => width * law.peak * (1 + (z * z) / law.degrees_of_freedom) ** (-(law.degrees_of_freedom + 1) / 2);
   const most = Math.max(...counts, normal(0));
   const x = (z) => left + ((z + edge) / (2 * edge)) * (w - 2 * left);
   const y = (c) => bottom - (c / most) * (bottom - top - 6);
-  const bars = counts.map((c, i) => `<rect x="${x(-edge + (i * 2 * edge) / n).toFixed(1)}" y="${y(c).toFixed(1)}" width="${((w - 2 * left) / n - 1).toFixed(1)}" height="${(bottom - y(c)).toFixed(1)}" fill="var(--point)" fill-opacity="0.7"/>`);
-  const curve = Array.from({ length: 81 }, (_, i) => -edge + i / 10).map((z, i) => `${i ? "L" : "M"}${x(z).toFixed(1)} ${y(normal(z)).toFixed(1)}`);
+  const bars = counts.map((c, i) => `<rect x="${x(-edge + (i * 2 * edge) / nBin).toFixed(1)}" y="${y(c).toFixed(1)}" width="${((w - 2 * left) / nBin - 1).toFixed(1)}" height="${(bottom - y(c)).toFixed(1)}" fill="var(--point)" fill-opacity="0.7"/>`);
+  // no law is expected where theory is approximate
+  const laws = [
+    ...(exact ? [[student, `Student's t(${law.degrees_of_freedom}): ${percent(law.share)} %, ${law.rms.toFixed(2)}`, 'stroke="var(--theory)" stroke-width="1.8"']] : []),
+    [normal, exact ? "unit normal" : "unit normal, for scale", 'stroke="var(--ink)" stroke-width="1.2" stroke-dasharray="4 3"'],
+  ];
+  const places = Array.from({ length: 81 }, (_, i) => -edge + i / 10);
+  const curves = laws.map(([f, , look]) => `<path d="${places.map((z, i) => `${i ? "L" : "M"}${x(z).toFixed(1)} ${y(f(z)).toFixed(1)}`).join("")}" ${look} fill="none"/>`);
   const ticks = [-4, -2, 0, 2, 4].map((z) => text(x(z), bottom + 18, label(z), 'text-anchor="middle"'));
-  const head = `${(100 * inside).toFixed(1)} % of |z| < 1.96 (95 expected), rms ${rms.toFixed(2)}, ${scored.length} cells`;
-  const kind = exact ? "z-score of all cells" : `z-score of all cells; theory is ${observable.theory_kind || "not known"}`;
-  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${w} ${h}" role="img" aria-label="histogram of z-scores: ${escaped(head)}">${text(w / 2, 14, head, 'text-anchor="middle"')}${bars.join("")}<path d="${curve.join("")}" stroke="var(--theory)" stroke-width="1.8" fill="none"/><path d="M${left} ${bottom}H${w - left}" stroke="var(--ink)"/>${ticks.join("")}${text(w / 2, bottom + 37, kind, 'text-anchor="middle"')}</svg>`;
+  const head = `|z| < 2: ${percent(share)} % of ${n}, rms z = ${rms.toFixed(2)}`;
+  const kind = exact ? "z-score of all complete runs" : "z-score of all complete runs: measures the approximation";
+  let from = left;
+  const names = laws.map(([, name, look]) => {
+    const here = from;
+    from += 44 + 7 * name.length;
+    return `<path d="M${here} ${h - 10}h20" ${look}/>${text(here + 26, h - 6, name)}`;
+  });
+  const said = [head, ...laws.map(([, name]) => name)].join("; ");
+  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${w} ${h}" role="img" aria-label="histogram of z-scores: ${escaped(said)}">${text(w / 2, 14, head, 'text-anchor="middle"')}${bars.join("")}${curves.join("")}<path d="M${left} ${bottom}H${w - left}" stroke="var(--ink)"/>${ticks.join("")}${text(w / 2, bottom + 37, kind, 'text-anchor="middle"')}${names.join("")}</svg>`;
 }

@@ -99,7 +99,7 @@ function drawAll() {
   state.held = heldNow();
   $("map").innerHTML = drawMain();
   const along = state.choices.filter((c) => state.y || c.name !== state.x.name);
-  $("cuts").innerHTML = along.map((c) => drawCut(data, observable, state, c)).join("") + drawHistogram(observable);
+  $("cuts").innerHTML = along.map((c) => drawCut(data, observable, state, c)).join("") + drawHistogram(data, observable);
   const where = coordinatesAt(data, observable.axes, state.at).map(([c, v]) => `${c.long_name} ${c.words ? v : label(v)}`).join(", ");
   const rows = recordOf(data, observable, state).map(([name, value]) => `<dt>${escaped(name)}</dt><dd${name === "key" ? ' class="code"' : ""}>${escaped(value)}</dd>`);
   $("where").textContent = where;

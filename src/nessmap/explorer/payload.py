@@ -17,6 +17,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from nessmap.figures import zscores
 from nessmap.figures.knots import geometric, knots
 
 MANTISSA = 23  # bits of a float32
@@ -63,10 +64,15 @@ def bits_of(values: Array, errors: Array) -> int:
     return int(np.clip(math.ceil(math.log2(max(float(np.max(digits, initial=1.0)), 1.0))) + 5, 10, MANTISSA))
 
 
+def observables(dataset: xr.Dataset) -> list[str]:
+    """The observables of a phase diagram, in its order."""
+    return [str(name) for name in dataset.data_vars if f"{name}_standard_error" in dataset]
+
+
 def payload(dataset: xr.Dataset, command: str) -> dict[str, Any]:
     """Everything the page shows of a phase diagram, ready for JSON; command recomputes a point when NAME=VALUE follow it."""
     dims = [str(dim) for dim in dataset["status"].dims]
-    names = [str(name) for name in dataset.data_vars if f"{name}_standard_error" in dataset]
+    names = observables(dataset)
     own = list(dict.fromkeys(str(dim) for name in names for dim in dataset[name].dims if str(dim) not in dims))
     attributes = dataset.attrs
     return {
@@ -87,6 +93,7 @@ def payload(dataset: xr.Dataset, command: str) -> dict[str, Any]:
         "wall_time": packed(dataset["wall_time"].values, ERROR_BITS),
         "keys": deflated(b"".join(bytes.fromhex(key) for key in dataset["key"].values.ravel())),
         "boundaries": _boundaries(dataset),
+        "law": zscores.law_of(dataset)._asdict(),
         "observables": _observables(dataset, names, dims),
     }
 
@@ -144,9 +151,14 @@ def _is_refined(dataset: xr.Dataset, name: str) -> bool:
 
 def _observables(dataset: xr.Dataset, names: list[str], dims: list[str]) -> list[dict[str, Any]]:
     room = LARGEST
-    made = []
+    made: list[dict[str, Any]] = []
     for name in names:
         variable = dataset[name]
+        named = {
+            "name": name,
+            "long_name": str(variable.attrs["long_name"]),
+            "axes": [str(dim) for dim in variable.dims],
+        }
         value, error = variable.values, dataset[f"{name}_standard_error"].values
         theory, expected = dataset[f"{name}_theory"].values, dataset[f"{name}_expected"].values
         lines = _lines(dataset, f"{name}_theory_line_{{}}", dims, room)
@@ -155,13 +167,12 @@ def _observables(dataset: xr.Dataset, names: list[str], dims: list[str]) -> list
         room -= sum(dataset[f"{name}_theory_line_{dim}"].size for dim in lines)
         made.append(
             {
-                "name": name,
-                "long_name": str(variable.attrs["long_name"]),
+                **named,
                 "units": str(variable.attrs["units"]),
                 "signed": bool(variable.attrs.get("signed", 0)),
                 "theory_kind": str(variable.attrs.get("theory_kind", "")),
                 "source": str(variable.attrs.get("references", "")),
-                "axes": [str(dim) for dim in variable.dims],
+                "scores": _scores(dataset, name),
                 "value": packed(value, bits),
                 "error": packed(error, ERROR_BITS),
                 # what is expected has the value's digits, because z is made of their difference
@@ -173,6 +184,16 @@ def _observables(dataset: xr.Dataset, names: list[str], dims: list[str]) -> list
             }
         )
     return made
+
+
+def _scores(dataset: xr.Dataset, name: str) -> dict[str, Any] | None:
+    """What figures quote of the z-scores of an observable, and whether a law is expected of them; None where none count."""
+    value, error, expected = (dataset[f"{name}{part}"] for part in ("", "_standard_error", "_expected"))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        z = (value - expected) / error
+    parts = xr.broadcast(z, dataset["status"], dataset[f"{name}_flag"])
+    found = zscores.numbers(zscores.usable(*(np.asarray(part.values, float) for part in parts)))
+    return {**found._asdict(), "exact": not zscores.approximate(value.attrs)} if found.n else None
 
 
 def _lines(dataset: xr.Dataset, pattern: str, dims: list[str], room: int) -> Mapping[str, Any]:

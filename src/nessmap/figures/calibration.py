@@ -15,9 +15,7 @@ from scipy import stats
 from nessmap.figures import colours, style, zscores
 from nessmap.figures.axis import Array
 from nessmap.figures.selection import check_observables, observables
-from nessmap.figures.theory_kind import approximate
-
-REFERENCE = stats.t(zscores.DEGREES_OF_FREEDOM)
+from nessmap.figures.zscores import approximate
 
 CONFIDENCE = 0.999
 LIMIT, STEP = 5.0, 0.5
@@ -32,11 +30,17 @@ class Sample(NamedTuple):
     name: str
     title: str
     z: Array
+    degrees_of_freedom: int = zscores.GROUPS - 1
+
+    @property
+    def reference(self) -> Any:
+        """Student's t, which they should follow."""
+        return stats.t(self.degrees_of_freedom)
 
     @property
     def p_value(self) -> float:
         """Of the Kolmogorov-Smirnov test against Student's t."""
-        return float(stats.kstest(self.z, REFERENCE.cdf).pvalue)
+        return float(stats.kstest(self.z, self.reference.cdf).pvalue)
 
 
 def samples(dataset: xr.Dataset, variables: Sequence[str] | None = None) -> list[Sample]:
@@ -50,7 +54,7 @@ def samples(dataset: xr.Dataset, variables: Sequence[str] | None = None) -> list
     """
     known = observables(dataset)
     check_observables("calibration", variables or [], known)
-    inexact = not_exact(dataset)
+    inexact, law = not_exact(dataset), zscores.law_of(dataset)
     found = []
     for name in known if variables is None else variables:
         if name in inexact:
@@ -66,9 +70,8 @@ def samples(dataset: xr.Dataset, variables: Sequence[str] | None = None) -> list
         status = dataset.get("status", xr.DataArray(zscores.OK))
         flag = dataset.get(f"{name}_flag", xr.DataArray(zscores.ESTIMATE))
         flat = [np.asarray(part.values, dtype=float).ravel() for part in xr.broadcast(z, status, flag)]
-        sample = Sample(
-            name, style.label({**dataset.get(name, z).attrs, "units": "1", "symbol": ""}, name), zscores.usable(*flat)
-        )
+        title = style.label({**dataset.get(name, z).attrs, "units": "1", "symbol": ""}, name)
+        sample = Sample(name, title, zscores.usable(*flat), law.degrees_of_freedom)
         if len(sample.z) or variables is not None:
             found.append(sample)
     return found
@@ -80,7 +83,7 @@ def not_exact(dataset: xr.Dataset) -> list[str]:
 
 
 def draw(dataset: xr.Dataset, *, variables: Sequence[str] | None = None) -> Figure:
-    """Histogram of z for each observable beside Student's t(15), and all distributions against it at once.
+    """Histogram of z for each observable beside Student's t, and all distributions against it at once.
 
     The first panel shows sqrt(n) (F_n - F) against F, F_n the share of z-scores up to z and F that of Student's t:
     inside the band at all F at once with probability 99.9 % (Kolmogorov), whatever n. Each curve has its panel's letter.
@@ -110,7 +113,7 @@ def draw(dataset: xr.Dataset, *, variables: Sequence[str] | None = None) -> Figu
         _label_edges(panels)
         if said:
             figure.suptitle(said)
-        style.legend(figure, _entries())
+        style.legend(figure, _entries(zscores.law_of(dataset)))
         style.freeze(figure)
         return figure
 
@@ -128,21 +131,25 @@ def _sheet(count: int) -> tuple[Figure, Axes, list[Axes]]:
     return figure, figure.add_subplot(grid[:tall, :2]), [figure.add_subplot(place) for place in places[:count]]
 
 
-def deviation(z: Array) -> tuple[Array, Array]:
+def deviation(z: Array, degrees_of_freedom: int = zscores.GROUPS - 1) -> tuple[Array, Array]:
     """F and sqrt(n) (F_n - F) on both sides of each step; the largest modulus is sqrt(n) times the KS statistic."""
-    expected, n = np.sort(REFERENCE.cdf(z)), len(z)
+    expected, n = np.sort(stats.t(degrees_of_freedom).cdf(z)), len(z)
     steps = np.repeat(np.arange(n + 1) / n, 2)[1:-1]
     places = np.repeat(expected, 2)
     return np.concatenate([[0.0], places, [1.0]]), np.concatenate([[0.0], np.sqrt(n) * (steps - places), [0.0]])
 
 
-def name_places(found: Sequence[Array], reach: float) -> list[tuple[int, float, float]]:
+def name_places(
+    found: Sequence[Array], reach: float, degrees_of_freedom: int = zscores.GROUPS - 1
+) -> list[tuple[int, float, float]]:
     """Where the letter of its panel stands on each curve of `deviation`: far from the other curves and their letters.
 
     (index, F, height) of every sample that has z-scores; distances are in shares of the panel, `reach` half its height.
     """
     at = np.linspace(0.06, 0.94, 89)
-    curves = {index: np.interp(at, *deviation(z)) / (2 * reach) for index, z in enumerate(found) if len(z)}
+    curves = {
+        index: np.interp(at, *deviation(z, degrees_of_freedom)) / (2 * reach) for index, z in enumerate(found) if len(z)
+    }
     placed: list[tuple[int, float, float]] = []
     for index, own in curves.items():
         others = [np.abs(own - other) for key, other in curves.items() if key != index]
@@ -169,16 +176,17 @@ def _draw_common(axes: Axes, found: Sequence[Sample]) -> None:
     reach = band
     for index, sample in enumerate(found):
         if len(sample.z):
-            places, values = deviation(sample.z)
+            places, values = deviation(sample.z, sample.degrees_of_freedom)
             axes.plot(places, values, linewidth=0.9, gid=f"deviation of {sample.name}", **look(index))
             reach = max(reach, float(np.abs(values).max()))
-    for index, place, height in name_places([sample.z for sample in found], reach) if len(found) > 1 else []:
+    every, degrees_of_freedom = [sample.z for sample in found], found[0].degrees_of_freedom
+    for index, place, height in name_places(every, reach, degrees_of_freedom) if len(found) > 1 else []:
         axes.text(
             place, height, chr(ord("b") + index), color=look(index)["color"], ha="center", va="center", weight="bold",
             fontsize=style.SMALL, zorder=4, gid="curve", path_effects=LETTER_RIM,
         )  # fmt: skip
     axes.set(xlim=(0, 1), ylim=(-1.15 * reach, 1.15 * reach))
-    axes.set_xlabel("$F(z)$, Student's $t$(15)")
+    axes.set_xlabel(f"$F(z)$, Student's $t$({degrees_of_freedom})")
     axes.set_ylabel(r"$\sqrt{n}\,(F_n - F)$")
     axes.set_title("all observables: distribution minus expectation", loc="left")
 
@@ -187,7 +195,7 @@ def _draw_histogram(axes: Axes, sample: Sample, index: int) -> None:
     edges = np.arange(-LIMIT, LIMIT + STEP / 2, STEP)
     colour = look(index)["color"]
     fine = np.linspace(-LIMIT, LIMIT, 201)
-    axes.plot(fine, REFERENCE.pdf(fine), color="black", linewidth=0.9, zorder=3)
+    axes.plot(fine, sample.reference.pdf(fine), color="black", linewidth=0.9, zorder=3)
     axes.plot(fine, stats.norm.pdf(fine), color="0.3", linewidth=0.7, linestyle=(0, (2, 1.5)), zorder=2.9)
     top = 0.42
     if len(sample.z):
@@ -238,9 +246,9 @@ def _label_edges(panels: Sequence[Axes]) -> None:
         axes.set_ylabel("" if before else "density")
 
 
-def _entries() -> list[tuple[Any, str]]:
+def _entries(law: zscores.Law) -> list[tuple[Any, str]]:
     share = 100 * (stats.norm.cdf(2) - stats.norm.cdf(-2))
-    student = f"Student's $t$(15): {100 * zscores.EXPECTED_SHARE:.1f} % within 2, rms {zscores.EXPECTED_RMS:.2f}"
+    student = f"Student's $t$({law.degrees_of_freedom}): {100 * law.share:.1f} % within 2, rms {law.rms:.2f}"
     return [
         (Line2D([], [], color="black", linewidth=0.9), student),
         (Line2D([], [], color="0.3", linewidth=0.7, linestyle=(0, (2, 1.5))), f"normal: {share:.1f} %, rms 1.00"),

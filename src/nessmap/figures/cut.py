@@ -7,7 +7,8 @@ from matplotlib.figure import Figure
 
 from nessmap.figures import curves, panels, style
 from nessmap.figures.selection import facets, note, pick, select
-from nessmap.figures.theory_kind import approximate, theory_words
+from nessmap.figures.theory_kind import theory_words
+from nessmap.figures.zscores import approximate
 
 
 def draw(

@@ -11,7 +11,8 @@ from nessmap.figures import curves, panels, style
 from nessmap.figures.axis import Array, Axis
 from nessmap.figures.ends import End
 from nessmap.figures.selection import EXACT_ZERO, Selection, facets, note, select_all
-from nessmap.figures.theory_kind import approximate, theory_words
+from nessmap.figures.theory_kind import theory_words
+from nessmap.figures.zscores import approximate
 
 LAST = 3  # points that the slope is fitted to
 FLAT = 0.1  # a slope below it, with its two standard errors, is convergence: a doubling changes less than 7 %

@@ -8,7 +8,8 @@ from matplotlib.figure import Figure
 from nessmap.figures import curves, panels, style
 from nessmap.figures.ends import End
 from nessmap.figures.selection import Selection, facets, note, select_all
-from nessmap.figures.theory_kind import approximate, theory_words
+from nessmap.figures.theory_kind import theory_words
+from nessmap.figures.zscores import approximate
 
 
 def draw(

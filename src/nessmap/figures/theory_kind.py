@@ -4,19 +4,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from nessmap.figures import style
+from nessmap.figures.zscores import approximate, kinds
 
 Attributes = Mapping[Any, Any]
 
 MEASURE = "$z$ measures the approximation"
-
-
-def approximate(attrs: Attributes) -> bool:
-    """Some of the observable's theory is not exact.
-
-    >>> approximate({"theory_kind": "approximate"}), approximate({"theory_kind": "exact"}), approximate({})
-    (True, False, False)
-    """
-    return any(kind != "exact" for kind in _kinds(attrs))
 
 
 def theory_words(*shown: Attributes) -> str:
@@ -27,11 +19,11 @@ def theory_words(*shown: Attributes) -> str:
     >>> theory_words({"theory_kind": "exact"}, {"theory_kind": "approximate"})
     'theory (in part approximate)'
     """
-    kinds = {kind for attrs in shown for kind in _kinds(attrs)}
-    if kinds <= {"exact"}:
+    found = {kind for attrs in shown for kind in kinds(attrs)}
+    if found <= {"exact"}:
         return "theory"
-    part = "in part " if "exact" in kinds else ""
-    said = part + ", ".join(sorted(kind.replace("_", " ") for kind in kinds - {"exact"}))
+    part = "in part " if "exact" in found else ""
+    said = part + ", ".join(sorted(kind.replace("_", " ") for kind in found - {"exact"}))
     ways = dict.fromkeys(str(attrs["theory_approximation"]) for attrs in shown if attrs.get("theory_approximation"))
     return style.formulas(f"theory ({': '.join(filter(None, [said, ', '.join(ways)]))})")
 
@@ -39,7 +31,3 @@ def theory_words(*shown: Attributes) -> str:
 def z_words(attrs: Attributes) -> str:
     """What a z-score is, beside its colours."""
     return MEASURE if approximate(attrs) else "$z$-score against theory"
-
-
-def _kinds(attrs: Attributes) -> list[str]:
-    return str(attrs.get("theory_kind", "")).split()
