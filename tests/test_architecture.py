@@ -201,6 +201,34 @@ def test_what_changes_no_number_makes_no_product_again(sweep_file, tmp_path, mon
     assert plan(run={"seed": 8})["product"] != first["product"]
 
 
+def files_imported(file: Path) -> set[Path]:
+    """The modules of the package that a file imports, names of a folder's modules included; of a folder alone, none."""
+    found = set()
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("nessmap"):
+            named = [f"{node.module}.{alias.name}" for alias in node.names] + [node.module or ""]
+        else:
+            named = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+        found |= {PACKAGE.parent / f"{name.replace('.', '/')}.py" for name in named if name.startswith("nessmap.")}
+    return {path for path in found if path.is_file()}
+
+
+def test_what_the_explorer_is_made_of_makes_its_pages_again():
+    from nessmap.workflow import PAGE
+
+    digested = {PACKAGE / place for place in PAGE}
+    assert all(place.exists() for place in digested)
+    seen: set[Path] = set()
+    waiting = set((PACKAGE / "explorer").glob("*.py"))
+    while waiting:
+        file = waiting.pop()
+        seen.add(file)
+        waiting |= files_imported(file) - seen
+    assert {file.name for file in seen} >= {"knots.py", "mesh.py", "colours.py"}
+    missing = [file for file in seen if not digested & {file, *file.parents}]
+    assert not missing, f"workflow.PAGE lacks {missing}"
+
+
 def test_no_rule_makes_what_no_sweep_has():
     from nessmap.workflow import constraints, targets
 

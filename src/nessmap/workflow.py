@@ -25,6 +25,8 @@ _NOT_IN_PRODUCT = {"timeout", "max_failed_fraction", "keep_state"}  # settings o
 _PHYSICS = ("theory", "models", "observables", "statistics", "model.py", "evaluate.py", "phase_diagram.py")
 _CHOOSING = ("boundary.py", "mesh.py", "refinement.py", "refined_sweep.py", "refined_product.py")
 _NAMES_A_FILE = re.compile(rb"[.]py\b|(?:transfer|tuning)\W+[\w.]+:\w")
+# what the explorer's page is made by: its own folder, and what that imports
+PAGE = ("explorer", "figures/colours.py", "figures/knots.py", "figures/zscores.py", "mesh.py")
 _TRUE = {"true": True, "false": False}
 
 
@@ -164,5 +166,5 @@ def _expanded(path: Path, small: bool, n_shard: int | None) -> dict[str, Any]:
         "points": points,
         "product": product,
         "figures": figures,
-        "explorer": source_digest("explorer", "figures/colours.py"),
+        "explorer": source_digest(*PAGE),
     }
