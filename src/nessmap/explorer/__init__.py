@@ -28,6 +28,7 @@ SCRIPTS = (
     "points.js",
     "cuts.js",
     "record.js",
+    "files.js",
     "main.js",
 )
 

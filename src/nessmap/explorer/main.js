@@ -3,6 +3,7 @@
 const $ = (id) => document.getElementById(id);
 let data;
 let state;
+let drawn; // what was shown last, in words
 
 function choicesOf(observable) {
   return observable.axes
@@ -108,12 +109,37 @@ function drawAll() {
   $("table").innerHTML = tableOf(data, observable, state, state.x);
   nameSliders();
   writeLink();
+  announce();
   document.body.dataset.drawing = (performance.now() - began).toFixed(1);
 }
 
+function say(words) {
+  // the same words again would be silent
+  $("said").textContent = words === $("said").textContent ? `${words}\u00a0` : words;
+}
+
+// Everything that a reader may change, in words; the last is the cell.
+function shownInWords() {
+  const observable = observableOf();
+  const [status, value, theory] = recordOf(data, observable, state).map(([, words]) => words);
+  const k = offset(data, observable.axes, state.at);
+  const numbers = { value, theory, error: number(observable.error[k]), z: number(observable.z[k]) };
+  return [
+    observable.long_name,
+    SHOWN[state.show][1],
+    state.y ? `${state.y.long_name} over ${state.x.long_name}` : `along ${state.x.long_name}`,
+    state.log ? "logarithmic colours" : "linear colours",
+    { a: "the system's theme", l: "light theme", d: "dark theme" }[state.theme],
+    `${$("where").textContent}: ${status}, ${SHOWN[state.show][1]} ${numbers[SHOWN[state.show][0]]}`,
+  ];
+}
+
+// The one rule of what is announced: what differs from the drawing before.
 function announce() {
-  const rows = recordOf(data, observableOf(), state);
-  $("said").textContent = `${$("where").textContent}: ${rows[0][1]}, ${rows[1][1]}`;
+  const words = shownInWords();
+  const changed = words.filter((word, k) => drawn && word !== drawn[k]);
+  if (changed.length) say(changed.join("; "));
+  drawn = words;
 }
 
 function writeLink() {
@@ -175,7 +201,6 @@ function cellAt(event) {
 function move(change) {
   Object.assign(state.at, change);
   drawAll();
-  announce();
 }
 
 // The cells that keys lead through along an axis, in their order.
@@ -204,52 +229,6 @@ function neighbour([dx, dy]) {
   return { [state.x.axis]: best };
 }
 
-function save(name, content, kind) {
-  const link = document.createElement("a");
-  link.href = URL.createObjectURL(content instanceof Blob ? content : new Blob([content], { type: kind }));
-  link.download = name;
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 1000);
-}
-
-// The main panel as a file of its own: colours written out, because a file has no page around it.
-function standalone() {
-  const style = getComputedStyle(document.documentElement);
-  const plain = $("map").innerHTML.replace(/var\((--[a-z]+)\)/g, (_, name) => style.getPropertyValue(name).trim());
-  const [, , width, height] = plain.match(/viewBox="([^"]+)"/)[1].split(" ").map(Number);
-  const css = `text{font:13px sans-serif;fill:${style.getPropertyValue("--ink")}}.soft{fill:${style.getPropertyValue("--soft")}}.head{font-weight:bold}.level{fill:#fff;stroke:#000;stroke-width:2.5px;paint-order:stroke;font-size:11px}`;
-  return { width, height, svg: plain.replace(/<svg ([^>]*)>/, `<svg $1 width="${width}" height="${height}"><style>${css}</style><rect width="100%" height="100%" fill="${style.getPropertyValue("--paper")}"/>`) };
-}
-
-function savePng(name) {
-  const { width, height, svg } = standalone();
-  const image = new Image();
-  image.onload = () => {
-    const canvas = document.createElement("canvas");
-    [canvas.width, canvas.height] = [3 * width, 3 * height];
-    canvas.getContext("2d").drawImage(image, 0, 0, canvas.width, canvas.height);
-    canvas.toBlob((blob) => save(name, blob, "image/png"));
-  };
-  image.src = `data:image/svg+xml;charset=utf-8,${encodeURIComponent(svg)}`;
-}
-
-async function copy(words) {
-  try {
-    await navigator.clipboard.writeText(words);
-  } catch {
-    // a page opened from disk may not use the clipboard; a selection may
-    const area = document.createElement("textarea");
-    area.value = words;
-    document.body.append(area);
-    area.select();
-    document.execCommand("copy");
-    area.remove();
-  }
-  $("said").textContent = "command copied";
-  $("copy").textContent = "Copied";
-  setTimeout(() => ($("copy").textContent = "Copy"), 1500);
-}
-
 function applyTheme() {
   document.documentElement.dataset.theme = { a: "auto", l: "light", d: "dark" }[state.theme];
 }
@@ -276,7 +255,7 @@ function listen() {
   $("svg").addEventListener("click", () => save(`${stem()}.svg`, standalone().svg, "image/svg+xml"));
   $("png").addEventListener("click", () => savePng(`${stem()}.png`));
   $("csv").addEventListener("click", () => save(`${stem()}.csv`, csvOf(data, observableOf()), "text/csv"));
-  $("copy").addEventListener("click", () => copy($("command").textContent));
+  $("copy").addEventListener("click", copy);
   $("theme").addEventListener("click", () => {
     const dark = state.theme === "d" || (state.theme === "a" && matchMedia("(prefers-color-scheme: dark)").matches);
     state.theme = dark ? "l" : "d";

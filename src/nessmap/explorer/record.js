@@ -11,8 +11,13 @@ function coordinatesAt(data, names, at) {
   return names.flatMap((name) => data.axisOf[name].coordinates.map((c) => [c, c.values[at[name]]]));
 }
 
+// A word as a shell takes it for one: as it stands, or in single quotes.
+function shellWord(word) {
+  return /^[A-Za-z0-9_@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'"'"'`)}'`;
+}
+
 function commandOf(data, state) {
-  const words = coordinatesAt(data, data.swept, state.at).map(([c, v]) => `${c.name}=${v}`);
+  const words = coordinatesAt(data, data.swept, state.at).map(([c, v]) => shellWord(`${c.name}=${v}`));
   return `${data.command} ${words.join(" ")} --check`;
 }
 
@@ -55,11 +60,17 @@ function tableOf(data, observable, state, x) {
   return `<table><thead><tr>${titles}</tr></thead><tbody>${body.join("")}</tbody></table>`;
 }
 
+// A field as RFC 4180 has it: in quotes where it holds what ends a field or a line.
+function csvField(value) {
+  const words = String(value);
+  return /[",\r\n]/.test(words) ? `"${words.replaceAll('"', '""')}"` : words;
+}
+
 // Every cell of the observable that is shown, with its error, theory, z, status and key.
 function csvOf(data, observable) {
   const names = observable.axes;
   const coordinates = names.flatMap((name) => data.axisOf[name].coordinates.map((c) => [name, c]));
-  const rows = [[...coordinates.map(([, c]) => c.name), observable.name, "standard_error", "theory", "z", "status", "key"].join(",")];
+  const rows = [[...coordinates.map(([, c]) => c.name), observable.name, "standard_error", "theory", "z", "status", "key"]];
   const walk = (k, at) => {
     if (k < names.length) {
       for (let i = 0; i < data.axisOf[names[k]].n; i++) walk(k + 1, { ...at, [names[k]]: i });
@@ -68,8 +79,8 @@ function csvOf(data, observable) {
     const p = offset(data, names, at);
     const cell = offset(data, data.swept, at);
     const parts = [observable.value, observable.error, observable.theory, observable.z].map((a) => (Number.isFinite(a[p]) ? String(Number(a[p].toPrecision(7))) : ""));
-    rows.push([...coordinates.map(([name, c]) => c.values[at[name]]), ...parts, data.statuses[data.status[cell]], keyOf(data, cell)].join(","));
+    rows.push([...coordinates.map(([name, c]) => c.values[at[name]]), ...parts, data.statuses[data.status[cell]], keyOf(data, cell)]);
   };
   walk(0, {});
-  return rows.join("\n") + "\n";
+  return rows.map((row) => row.map(csvField).join(",") + "\n").join("");
 }
