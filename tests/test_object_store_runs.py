@@ -45,7 +45,8 @@ def test_a_sweep_goes_to_its_home_and_another_machine_computes_nothing(address, 
     assert product.attrs["content_digest"] == content_digest(product) == undisturbed.attrs["content_digest"]
     copy = home_of(results_folder(address, first / "results") / "points")
     names = {copy.key(path) for path in copy.sizes(copy.folder)}
-    assert {"tiny/explorer.html", "tiny/figures/cut.svg", "tiny/figures/cut.png", "tiny/shards/0.json"} <= names
+    pages = {"tiny/explorer.html", "tiny/report/explorer.html"}
+    assert pages | {"tiny/figures/cut.svg", "tiny/figures/cut.png", "tiny/shards/0.json"} <= names
     assert "Nothing to be done" in snakemake(first, address)
     said = snakemake(copied_workflow(there, sweep_file(figures=FIGURES)), address)
     assert "0 units computed" in said

@@ -233,6 +233,7 @@ def test_snakemake_takes_a_sweep_to_figures_and_recomputes_only_what_changed(tmp
         "phase_diagram.zarr/zarr.json",
         "figures/cut.svg",
         "figures/cut.png",
+        "report/explorer.html",
     } <= made
     assert {"logs/simulate-0.log", "logs/figure-cut.log", "benchmarks/aggregate.tsv"} <= made
     product = folder / "results" / "tiny" / "phase_diagram.zarr"

@@ -135,6 +135,7 @@ def parser() -> argparse.ArgumentParser:
     page = for_sweep("explorer", commands.explorer, "one offline page to look around in a phase diagram")
     page.add_argument("--phase-diagram", type=Path, required=True, metavar="STORE", help="phase_diagram.zarr")
     page.add_argument("--output", type=Path, required=True, metavar="FILE", help="where to write it, as .html")
+    page.add_argument("--for-report", type=Path, metavar="FILE", help="where to write what a report can show of it")
     _add_estimate_options(command("estimate", commands.estimate, "estimators on a recording of your own"))
     command("schema", commands.schema, "JSON schema of sweep files, for editors")
     return top

@@ -14,7 +14,7 @@ from nessmap.config import ConfigError, nearest, settings_schema
 from nessmap.executors import EXECUTORS
 from nessmap.manifests import renew_choices, renew_manifests, write_manifest
 from nessmap.messages import log
-from nessmap.object_store import home_of, publish
+from nessmap.object_store import home_of, publish, withdraw
 from nessmap.refined_sweep import run_refined
 from nessmap.shard import CLOSING_SECONDS, run_shard
 from nessmap.stopping import time_limit
@@ -184,11 +184,15 @@ def explorer(arguments: argparse.Namespace) -> int:
     from nessmap.assembly import open_store
 
     sweep = sweep_of(arguments.sweep)
-    size = explorer.write(
-        open_store(arguments.phase_diagram), sweep.command_line("point", arguments.results), arguments.output
-    )
-    publish(arguments.output)
-    log.info("%s: %s, %.0f kB", sweep.name, arguments.output, size / 1e3)
+    again = sweep.command_line("point", arguments.results)
+    written = explorer.write(open_store(arguments.phase_diagram), again, arguments.output)
+    publish(*written)
+    withdraw(explorer.left_over(arguments.output, written))
+    if arguments.for_report:
+        explorer.write_for_report(written, sweep.command_line("open", arguments.results), arguments.for_report)
+        publish(arguments.for_report)
+    for path in written:
+        log.info("%s: %s, %.0f kB", sweep.name, path, path.stat().st_size / 1e3)
     return 0
 
 

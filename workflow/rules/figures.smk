@@ -1,12 +1,15 @@
-# in:  results/SWEEP/phase_diagram.zarr    out: results/SWEEP/explorer.html, results/SWEEP/figures/NAME.svg and .png
+# in:  results/SWEEP/phase_diagram.zarr    out: results/SWEEP/explorer.html, results/SWEEP/report/explorer.html,
+#                                             results/SWEEP/figures/NAME.svg and .png
 
 
 rule explorer:
     input:
         RESULTS + "/{sweep}/phase_diagram.zarr/zarr.json",
     output:
-        report(
-            RESULTS + "/{sweep}/explorer.html",
+        page=RESULTS + "/{sweep}/explorer.html",
+        # the page again, unless it is too large to be shown inside a report
+        in_report=report(
+            RESULTS + "/{sweep}/report/explorer.html",
             category="{sweep}",
             labels={"figure": "explorer"},
             caption="../report/explorer.rst",
@@ -21,8 +24,8 @@ rule explorer:
         wanted=lambda wildcards: PLANS[wildcards.sweep]["explorer"],
         store=RESULTS + "/{sweep}/phase_diagram.zarr",
     shell:
-        "{NESSMAP} explorer {params.sweep:q} --phase-diagram {params.store} --output {output}"
-        " --results {RESULTS} --log {log}"
+        "{NESSMAP} explorer {params.sweep:q} --phase-diagram {params.store} --output {output.page}"
+        " --for-report {output.in_report} --results {RESULTS} --log {log}"
 
 
 rule figure:

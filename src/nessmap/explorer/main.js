@@ -1,4 +1,5 @@
-// State, controls and events. The state is in the link: observable.show.x.y.log.theme.index-index-...
+// State, controls and events. The state is in the link: observable.show.x.y.log.theme.index-index-... and, where a choice on another
+// page led here, .o for the focus to stay on that choice.
 
 const $ = (id) => document.getElementById(id);
 let data;
@@ -142,20 +143,25 @@ function announce() {
   drawn = words;
 }
 
-function writeLink() {
+function linkOf() {
   const names = data.axes.map((axis) => state.at[axis.name] ?? 0);
   const nth = (c) => (c ? state.choices.findIndex((o) => o.name === c.name) : "n");
   const words = [state.observable, state.show, nth(state.x), nth(state.y), Number(state.log), state.theme, names.join("-")];
-  const link = `#${words.join(".")}`;
+  return `#${words.join(".")}`;
+}
+
+function writeLink() {
+  const link = linkOf();
   if (location.hash !== link) history.replaceState(null, "", link);
 }
 
 function readLink() {
-  state = { observable: 0, show: 0, at: {}, log: false, theme: "a", xName: undefined, yName: undefined };
+  const own = data.observables.findIndex((o) => !o.file);
+  state = { observable: own, show: 0, at: {}, log: false, theme: "a", xName: undefined, yName: undefined };
   const words = location.hash.slice(1).split(".");
-  if (words.length !== 7) return;
-  const whole = (text, n) => (/^\d+$/.test(text) && Number(text) < n ? Number(text) : 0);
-  state.observable = whole(words[0], data.observables.length);
+  if (words.length < 7) return;
+  const whole = (text, n, otherwise = 0) => (/^\d+$/.test(text) && Number(text) < n ? Number(text) : otherwise);
+  state.observable = whole(words[0], data.observables.length, own);
   state.show = whole(words[1], SHOWN.length);
   state.log = words[4] === "1";
   state.theme = "ald".includes(words[5]) ? words[5] : "a";
@@ -167,7 +173,19 @@ function readLink() {
   state.yName = words[3] === "n" ? "" : choices[whole(words[3], choices.length)]?.name;
 }
 
+// To the page that has the observable, with the state; this one stays as it was, for who comes back.
+function leave() {
+  settled();
+  const address = `${observableOf().file}${linkOf()}`;
+  if (location.hash.startsWith(`#${state.observable}.`)) return location.replace(address);
+  location.assign(`${address}.o`);
+  readLink();
+  settled();
+  drawControls();
+}
+
 async function refresh() {
+  if (observableOf().file) return leave();
   await unpackObservable(observableOf());
   settled();
   drawControls();
@@ -280,7 +298,9 @@ async function open() {
   readLink();
   applyTheme();
   listen();
+  const chosenElsewhere = location.hash.endsWith(".o");
   await refresh();
+  if (chosenElsewhere) $("observable").focus();
   document.body.dataset.opened = (performance.now() - began).toFixed(1);
 }
 

@@ -69,8 +69,11 @@ def observables(dataset: xr.Dataset) -> list[str]:
     return [str(name) for name in dataset.data_vars if f"{name}_standard_error" in dataset]
 
 
-def payload(dataset: xr.Dataset, command: str) -> dict[str, Any]:
-    """Everything the page shows of a phase diagram, ready for JSON; command recomputes a point when NAME=VALUE follow it."""
+def payload(dataset: xr.Dataset, command: str, elsewhere: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """Everything the page shows of a phase diagram, ready for JSON; command recomputes a point when NAME=VALUE follow it.
+
+    elsewhere: the file beside it that has an observable, of each that this page leaves to another.
+    """
     dims = [str(dim) for dim in dataset["status"].dims]
     names = observables(dataset)
     own = list(dict.fromkeys(str(dim) for name in names for dim in dataset[name].dims if str(dim) not in dims))
@@ -94,7 +97,7 @@ def payload(dataset: xr.Dataset, command: str) -> dict[str, Any]:
         "keys": deflated(b"".join(bytes.fromhex(key) for key in dataset["key"].values.ravel())),
         "boundaries": _boundaries(dataset),
         "law": zscores.law_of(dataset)._asdict(),
-        "observables": _observables(dataset, names, dims),
+        "observables": _observables(dataset, names, dims, elsewhere or {}),
     }
 
 
@@ -149,7 +152,9 @@ def _is_refined(dataset: xr.Dataset, name: str) -> bool:
     return bool(dict(zip(made["axes"], made["halved"], strict=True)).get(name))
 
 
-def _observables(dataset: xr.Dataset, names: list[str], dims: list[str]) -> list[dict[str, Any]]:
+def _observables(
+    dataset: xr.Dataset, names: list[str], dims: list[str], elsewhere: Mapping[str, str]
+) -> list[dict[str, Any]]:
     room = LARGEST
     made: list[dict[str, Any]] = []
     for name in names:
@@ -159,6 +164,9 @@ def _observables(dataset: xr.Dataset, names: list[str], dims: list[str]) -> list
             "long_name": str(variable.attrs["long_name"]),
             "axes": [str(dim) for dim in variable.dims],
         }
+        if name in elsewhere:
+            made.append({**named, "file": elsewhere[name]})
+            continue
         value, error = variable.values, dataset[f"{name}_standard_error"].values
         theory, expected = dataset[f"{name}_theory"].values, dataset[f"{name}_expected"].values
         lines = _lines(dataset, f"{name}_theory_line_{{}}", dims, room)
