@@ -112,6 +112,7 @@ class TestInABrowser:
         z = next(s.z for s in calibration.samples(dataset) if s.name == f"obs{k}")
         counts, _ = np.histogram(np.clip(z, -3.999, 3.999), np.linspace(-4, 4, 25))
         assert counts.sum() == n
+        assert np.rint(bars / bars.max() * counts.max()).sum() == n
         moved = np.abs(bars / bars.max() * counts.max() - counts)  # a z near an edge, kept to 1/64, may lie beyond it
         assert moved.max() < 2.1
         assert (moved < 0.1).mean() > 0.7
