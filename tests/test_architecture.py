@@ -52,7 +52,7 @@ MAY_IMPORT = {
     "upkeep": "manifests object_store points segment_index simulate sweep",
     "shards": "identity protocols simulate statistics sweep",
     "inspect_log": "choices inspect_sweep points shard sweep upkeep",
-    "sharing": "object_store points simulate",
+    "sharing": "messages object_store points simulate",
     "shard": "executors identity messages model models points protocols sharing simulate statistics sweep",
     "manifests": "object_store points shard simulate sweep",
     "assembly": "choices model points simulate statistics sweep",

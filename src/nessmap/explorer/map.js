@@ -19,10 +19,10 @@ function shade(table, share) {
   return `rgb(${a.map((v, c) => Math.round(v + (b[c] - v) * (place - i))).join(",")})`;
 }
 
-// What was computed of an observable and stays as long as these words do.
-function remembered(observable, words, compute) {
-  observable.memory = observable.memory || {};
-  return (observable.memory[words] = observable.memory[words] || compute());
+// What was computed of an observable or an axis and stays as long as these words do.
+function remembered(owner, words, compute) {
+  owner.memory ??= {};
+  return (owner.memory[words] ??= compute());
 }
 
 // Numbers at the same lag, time or wavenumber as the cell, unless that is an axis of the map: all that sliders of parameters show.

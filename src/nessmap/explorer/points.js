@@ -6,8 +6,17 @@ function alike(data, state, axis, names) {
   const { n, coordinates } = data.axisOf[axis];
   const all = Array.from({ length: n }, (_, i) => i);
   const others = coordinates.filter((c) => !names.includes(c.name));
-  const groups = all.map((i) => others.map((c) => c.values[i]).join("\n"));
-  return new Set(groups).size < n ? all.filter((i) => groups[i] === groups[state.at[axis]]) : all;
+  if (!someAgree(data.axisOf[axis], others)) return all;
+  return all.filter((i) => others.every((c) => c.values[i] === c.values[state.at[axis]]));
+}
+
+// Whether any two points of a list agree in these coordinates; the same for all drawings.
+function someAgree(list, coordinates) {
+  const words = coordinates.map((c) => c.name).join("\n");
+  return remembered(list, words, () => {
+    const places = Array.from({ length: list.n }, (_, i) => coordinates.map((c) => c.values[i]).join("\n"));
+    return new Set(places).size < list.n;
+  });
 }
 
 // The points on the panel: those of the plane, or the line, in which the chosen one lies.
@@ -21,11 +30,10 @@ function onPanel(state) {
 
 // The coordinates of a list that tell its planes apart; none where every point is a plane of its own.
 function planesOf(data, state) {
-  const { n, coordinates } = data.axisOf[state.x.axis];
+  const { coordinates } = data.axisOf[state.x.axis];
   if (state.y && state.y.axis !== state.x.axis) return [];
   const held = coordinates.filter((c) => !onPanel(state).includes(c.name) && distinct(c).values.length > 1);
-  const planes = new Set(Array.from({ length: n }, (_, i) => held.map((c) => c.values[i]).join("\n")));
-  return planes.size < n ? held : [];
+  return someAgree(data.axisOf[state.x.axis], held) ? held : [];
 }
 
 // The point of another plane, in which one coordinate has this value and the others stay if they can: the nearest on the panel.
