@@ -96,7 +96,9 @@ def main(n_worker: int) -> None:
         folder = Path(name)
         warm = sweep_file(folder, "warm", 200, 100.0)
         shard(folder, warm, n_worker)  # kernels are compiled, on every worker
-        for label, n_point, duration in (("1 ms", 20_000, 8.0), ("2 s", 24, 40_000.0)):
+        for label, cost, n_point, n_tried, guess in (("1 ms", 1e-3, 20_000, 4000, 8.0), ("2 s", 2.0, 60, 4, 40_000.0)):
+            tried = sweep_file(folder, f"tried{n_tried}", n_tried, guess)
+            duration = guess * cost * n_tried / shard(folder, tried, n_worker)[-1]
             path = sweep_file(folder, f"points{n_point}", n_point, duration)
             report, whole, work, kernel = shard(folder, path, n_worker)
             assert report.computed == n_point, "points were lost"

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 import os
 import resource
+import subprocess
 import sys
 import tempfile
 import time
@@ -80,7 +81,8 @@ def main(n_point: int, per_segment: int) -> None:
             workflow_plan(million, False, results / ".plans")
         with timed("plan 1000000 points, kept"):
             workflow_plan(million, False, results / ".plans")
-        sweep = Sweep(sweep_file(results, n_point))
+        path = sweep_file(results, n_point)
+        sweep = Sweep(path)
         with timed(f"expand {n_point} points"):
             keys = sum(len(point.record_keys()) for point in sweep.points)
         with timed(f"write {keys} records"):
@@ -92,6 +94,9 @@ def main(n_point: int, per_segment: int) -> None:
             PointLog(results / "points").scan(sweep.model_class.name)
         with serial(1) as run, timed(f"idle rerun of {n_point} points, all read"):
             report = run_shard(sweep, sweep.points, results / "points", run)
+        command = [sys.executable, "-m", "nessmap", "simulate", str(path), "--results", str(results)]
+        with timed("the same by hand, nessmap simulate"):
+            subprocess.run([*command, "--executor", "serial"], check=True, stderr=subprocess.DEVNULL)
         manifest = results / "shards" / "0.json"
         write_manifest(manifest, sweep, sweep.points, report)
         with timed(f"assemble {n_point} points"):
