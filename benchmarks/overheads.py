@@ -4,6 +4,7 @@
 
 Points are those of a small ring. "Kernel time" is what records say of themselves: the simulation of a unit and its sums,
 measured where it ran. All else is overhead: expanding and keying points, batches, Dask, segments, scans, reading again.
+Workers' start, with the libraries and compiled kernels that each of them loads once, is in a rate of its own.
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ import yaml
 from nessmap.executors import local
 from nessmap.points import PointLog
 from nessmap.shard import BATCH_SECONDS, Report, run_shard
-from nessmap.sweep import Sweep, unit_seconds
+from nessmap.simulate import Unit, simulate
+from nessmap.sweep import Sweep
 
 ROOT = Path(__file__).parent.parent
 N_IMPORT = 5
@@ -54,15 +56,18 @@ def shard(folder: Path, path: Path, n_worker: int) -> tuple[Report, float, float
     began = time.perf_counter()
     sweep = Sweep(path)
     with local(n_worker) as run:
-        list(run(_nothing, [()] * n_worker))  # workers are there, and have loaded what they need
+        list(run(_load, [(sweep.point_at((0,)).units[0],)] * n_worker))
         started = time.perf_counter()
         report = run_shard(sweep, sweep.points, results / "points", run)
         ended = time.perf_counter()
     return report, ended - began, ended - started, kernel_seconds(results / "points")
 
 
-def _nothing() -> None:
-    import nessmap.simulate  # noqa: F401
+def _load(unit: Unit) -> None:
+    """What a worker does once: load libraries and compiled kernels. It takes longer than an idle worker waits for a task."""
+    import zarr  # noqa: F401
+
+    simulate(unit)
 
 
 def first_result(folder: Path, path: Path) -> float:
@@ -102,7 +107,7 @@ def main(n_worker: int) -> None:
             path = sweep_file(folder, f"points{n_point}", n_point, duration)
             report, whole, work, kernel = shard(folder, path, n_worker)
             assert report.computed == n_point, "points were lost"
-            estimated = unit_seconds(Sweep(path).point_at((0,)).units[0])
+            estimated = Sweep(path).point_at((0,)).units[0].seconds
             print(
                 f"{n_point} points of {1e3 * kernel / n_point:.2f} ms in kernels ({1e3 * estimated:.2f} ms estimated, so"
                 f" {max(1, round(BATCH_SECONDS / estimated))} in a batch), {n_worker} workers: {n_point / work:.0f} points/s,"

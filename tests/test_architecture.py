@@ -26,6 +26,7 @@ MAY_IMPORT = {
     "model": "",
     "allocation": "",  # what a scheduler lent
     "stopping": "",
+    "memory": "",
     "executors": "allocation",  # they map any function
     "mesh": "",
     "figures": "mesh",  # they read the dataset and nothing else; the mesh says how its points make cells
@@ -42,18 +43,18 @@ MAY_IMPORT = {
     "boundary": "mesh refinement",
     # figures: the names of drawings only, so that a misspelt figure is said before hours of simulation; they load nothing
     "drawings": "config figures model",
-    "sweep": "config drawings identity mesh model models observables protocols refinement simulate statistics",
+    "sweep": "config drawings identity memory mesh model models observables protocols refinement simulate statistics",
     "choices": "identity object_store refinement sweep",  # what was chosen so far
     "segment_index": "",
     "object_store": "",  # results whose home is one
-    "points": "__init__ identity model object_store segment_index simulate",
+    "points": "__init__ identity memory model object_store segment_index simulate",
     "failed_rules": "",  # read with Snakemake's rules
     "messages": "failed_rules points",
     "upkeep": "manifests object_store points segment_index simulate sweep",
     "shards": "identity protocols simulate statistics sweep",
     "inspect_log": "choices inspect_sweep points shard sweep upkeep",
     "sharing": "messages object_store points simulate",
-    "shard": "executors identity messages model models points protocols sharing simulate statistics sweep",
+    "shard": "executors identity memory messages model models points protocols sharing simulate statistics sweep",
     "manifests": "object_store points shard simulate sweep",
     "assembly": "choices model points simulate statistics sweep",
     "refined_sweep": "assembly choices config evaluate executors mesh refinement shard simulate sweep",

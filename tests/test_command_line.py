@@ -16,7 +16,7 @@ import xarray as xr
 
 from nessmap.__main__ import log, main
 from nessmap.models.amari_field import AmariField
-from nessmap.sweep import Sweep, unit_seconds
+from nessmap.sweep import Sweep
 
 # --- what is there, what is missing
 
@@ -25,7 +25,7 @@ def test_plan_counts_points_and_prices_what_is_missing(say, sweep_file, tmp_path
     path = sweep_file()
     status, said, _ = say("plan", str(path), "--results", str(tmp_path / "results"), "--json")
     plan = json.loads(said)
-    seconds = sum(unit_seconds(unit) for unit in Sweep(path).units())
+    seconds = sum(unit.seconds for unit in Sweep(path).units())
     # 13 and 19 sums (8 squares and 3 products, and those in both orders) in 16 groups, and 8 x 128 coordinates, of 8 bytes
     assert plan.pop("disk_bytes") == 6 * 8 * ((11 + 14) * 16 + 8 * 128)
     assert plan.pop("core_hours") == pytest.approx(seconds / 3600)

@@ -14,7 +14,7 @@ from nessmap.executors import EXECUTORS, ONE_THREAD, WINDOW_PER_WORKER, local
 from nessmap.model import ParameterError
 from nessmap.models.amari_field import AmariField
 from nessmap.shard import Work, batches
-from nessmap.sweep import Sweep, unit_seconds
+from nessmap.sweep import Sweep
 
 BOTH = pytest.mark.parametrize("executor", ["serially", "two_workers"])
 
@@ -87,7 +87,7 @@ def test_there_are_as_many_workers_as_cores_unless_told_otherwise():
 def test_the_most_expensive_units_come_first_and_batches_are_of_even_cost(sweep_file, monkeypatch):
     slow, fast = (Sweep(sweep_file(run={"duration": duration})) for duration in (500, 5))
     work = [Work(unit, (), "") for sweep in (fast, slow) for unit in sweep.units()]
-    seconds = unit_seconds(work[-1].unit)
+    seconds = work[-1].unit.seconds
     monkeypatch.setattr("nessmap.shard.BATCH_SECONDS", 2.5 * seconds)
     made = batches(work)
     assert sorted(map(id, (item for batch in made for item in batch))) == sorted(map(id, work))

@@ -25,7 +25,7 @@ from nessmap.points import PointLog
 from nessmap.refined_sweep import run_refined
 from nessmap.shard import Receipt, run_shard
 from nessmap.sharing import Shares
-from nessmap.sweep import Sweep, unit_seconds
+from nessmap.sweep import Sweep
 from nessmap.upkeep import compact
 
 WINDOW = 3
@@ -234,7 +234,7 @@ def test_two_drivers_of_one_sweep_share_its_work(
     per_batch, two_drivers, sweep_file, fresh, serially, tmp_path, monkeypatch
 ):
     sweep, results = Sweep(sweep_file(**GRID)), tmp_path / "results"
-    seconds = unit_seconds(sweep.points[0].units[0])
+    seconds = sweep.points[0].units[0].seconds
     monkeypatch.setattr("nessmap.shard.BATCH_SECONDS", (per_batch - 0.5) * seconds)
     first, second = two_drivers(lambda run: run_shard(sweep, sweep.points, results / "points", run))
     in_flight = 2 * WINDOW * per_batch

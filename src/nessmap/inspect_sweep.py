@@ -19,7 +19,7 @@ from nessmap.refinement import grid
 from nessmap.shard import missing_work
 from nessmap.simulate import Status, Unit
 from nessmap.statistics import STATISTICS
-from nessmap.sweep import SMALL_SUFFIX, Point, Sweep, undefined, unit_seconds
+from nessmap.sweep import SMALL_SUFFIX, Point, Sweep, undefined
 
 
 def log_folder(results: Path) -> Path:
@@ -112,7 +112,7 @@ def measured_pace(points: Iterable[Point], index: Mapping[str, Entry]) -> float:
     for unit, names in pairs if index else ():
         entry = index.get(names[0].key)
         if entry is not None and entry.status is Status.ok:
-            took, estimated = took + entry.wall_time, estimated + unit_seconds(unit)
+            took, estimated = took + entry.wall_time, estimated + unit.seconds
     return took / estimated if estimated else 0.0
 
 

@@ -266,15 +266,14 @@ class Model(ABC):
     confined: ClassVar[bool] = False  # has it a stationary state where its fixed point is not stable, too?
 
     def __post_init__(self) -> None:
-        for name, canonical in self._canonical_defaults().items():
-            value = getattr(self, name)
-            if value is canonical:
-                continue
+        given = [name for name, default in self._canonical_defaults().items() if getattr(self, name) is not default]
+        for name in given:
             try:
-                object.__setattr__(self, name, self._coerced(name, value))
+                object.__setattr__(self, name, self._coerced(name, getattr(self, name)))
             except ParameterError as error:
                 raise ParameterError(name, f"{self.name}: {error}") from None
-        for name, default, other, choices in self._uses():
+        for name in filter(self._uses().__contains__, given):
+            default, other, choices = self._uses()[name]
             if getattr(self, name) != default and getattr(self, other) not in choices:
                 expected = f"nothing: {other} = {getattr(self, other)} does not use it"
                 raise self.error(name, expected, f"leave it out, or choose {other}: {' or '.join(choices)}")
@@ -287,10 +286,10 @@ class Model(ABC):
 
     @classmethod
     @cache
-    def _uses(cls) -> list[tuple[str, Any, str, tuple[str, ...]]]:
-        """Parameters that mean something only with choices of another one: name, default, the other, its choices."""
+    def _uses(cls) -> Mapping[str, tuple[Any, str, tuple[str, ...]]]:
+        """Parameters that mean something only with choices of another one: default, the other, its choices."""
         declared = cls.parameters().values()
-        return [(one.name, one.default, *one.used_with) for one in declared if one.used_with]
+        return {one.name: (one.default, *one.used_with) for one in declared if one.used_with}
 
     @property
     def work_per_coordinate(self) -> float:

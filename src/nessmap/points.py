@@ -24,6 +24,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from nessmap import __version__, identity, object_store
+from nessmap.memory import without_collection
 from nessmap.model import Array
 from nessmap.segment_index import SegmentIndex
 from nessmap.simulate import Record, Status
@@ -136,6 +137,7 @@ class PointLog:
                 time.sleep(random.uniform(0, 0.2))
         raise LogError(f"{self.folder / model}: segments vanish as they are read; repeat this when compaction is over")
 
+    @without_collection()
     def _scan(self, model: str) -> dict[str, Entry]:
         index: dict[str, Entry] = {}
         generation = self._generation(model)

@@ -7,12 +7,12 @@ import logging
 import time
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
 from nessmap import identity
 from nessmap.executors import Map
+from nessmap.memory import without_collection
 from nessmap.messages import duration_in_words, progress
 from nessmap.model import Array
 from nessmap.models import model_class
@@ -21,7 +21,7 @@ from nessmap.protocols import State
 from nessmap.sharing import Shares, Watch
 from nessmap.simulate import RESTART_STATE, RESTART_VERSION, Record, Restart, Status, Unit, simulate
 from nessmap.statistics import STATISTICS
-from nessmap.sweep import Point, Sweep, unit_seconds
+from nessmap.sweep import Point, Sweep
 
 BATCH_SECONDS = 2.0  # of estimated work per task: overhead stays small and little is lost with a worker
 CLOSING_SECONDS = 20.0  # for workers to end and manifests to be written, before the scheduler ends the job
@@ -44,11 +44,11 @@ class Work:
     path: str = ""  # what the unit's path was when the work was planned
     keys: tuple[str, ...] = ()  # of the records that it makes
 
-    @cached_property  # sorting, filling batches and the clock all ask for it, and each time a model would be built
+    @property
     def seconds(self) -> float:
         """Estimated cost on one core [s]."""
         done = self.restart[0].name.n_step if self.restart else 0
-        return unit_seconds(self.unit) * (1 - done / self.unit.n_step)
+        return self.unit.seconds * (1 - done / self.unit.n_step)
 
 
 class Receipt(NamedTuple):
@@ -98,6 +98,7 @@ class Report:
         )
 
 
+@without_collection()
 def missing_work(
     points: Iterable[Point], index: Mapping[str, Entry], retry_failed: bool = False
 ) -> tuple[list[Work], int]:
@@ -130,8 +131,10 @@ def missing_work(
 
 def _work(unit: Unit, missing: Sequence[identity.RecordName], keys: tuple[str, ...], stored: Sequence[Entry]) -> Work:
     """Go on from the longest stored run that has all sums and a state; know the end if this very run was made before."""
-    statistics = [name.statistic for name in missing if name.statistic != RESTART_STATE]
-    lacking = dataclasses.replace(unit, statistics=tuple(statistics), keep_state=len(missing) > len(statistics))
+    statistics = tuple(name.statistic for name in missing if name.statistic != RESTART_STATE)
+    keep_state = len(missing) > len(statistics)
+    is_whole = (statistics, keep_state) == (unit.statistics, unit.keep_state)  # a copy costs what the rest here does
+    lacking = unit if is_whole else dataclasses.replace(unit, statistics=statistics, keep_state=keep_state)
     ok = [entry for entry in stored if entry.status is Status.ok]
     known_end = next((entry.end for entry in ok if entry.name.n_step == unit.n_step), "")
     segments = [STATISTICS[statistic].segment or 1 for statistic in statistics]

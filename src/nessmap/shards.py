@@ -16,7 +16,7 @@ from nessmap import identity
 from nessmap.protocols import PROTOCOLS
 from nessmap.simulate import RESTART_VERSION
 from nessmap.statistics import STATISTICS
-from nessmap.sweep import Point, Sweep, unit_seconds
+from nessmap.sweep import Point, Sweep
 
 EXACT = 10_000  # points; building one takes a good part of a millisecond
 SHARD_SECONDS = 3600.0  # a shard is about a core-hour
@@ -54,7 +54,7 @@ def sample(sweep: Sweep) -> Sequence[Point]:
 
 def estimated_seconds(sweep: Sweep, points: Sequence[Point]) -> float:
     """Cost of the sweep on one core [s], from its points or a sample of them."""
-    return sum(unit_seconds(unit) for point in points for unit in point.units) * n_wanted(sweep) / len(points)
+    return sum(unit.seconds for point in points for unit in point.units) * n_wanted(sweep) / len(points)
 
 
 def n_shard(sweep: Sweep) -> int:

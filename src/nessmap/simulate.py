@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any, NamedTuple
 
@@ -52,6 +52,7 @@ class Unit:
     start: Start | None = None  # where a transient begins
     n_replica: int = 0  # lanes of the point in all its units
     n_disorder: int = 0  # realisations of disorder, each a unit; 0 where there is none
+    seconds: float = field(default=0.0, compare=False)  # estimated cost on one core; no part of what the unit is
 
     def build(self) -> Model:
         """The model; ParameterError if a value is outside its domain."""

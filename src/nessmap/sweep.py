@@ -19,6 +19,7 @@ from typing import Any
 from nessmap import identity
 from nessmap.config import NAME, ConfigError, SmallSettings, SweepSettings, expand_axis, nearest, read_settings
 from nessmap.drawings import check_figures
+from nessmap.memory import without_collection
 from nessmap.mesh import Mesh, Place
 from nessmap.model import SIGNIFICANT_DIGITS, Model, Parameter, ParameterError, Start, as_written
 from nessmap.models import MODELS, model_class
@@ -339,6 +340,7 @@ class Sweep:
         n_step = rounded_up(max(1, round(run.duration / run.dt)), model.n_dim, run.kind)
         doublings = self.doublings[index[0]] if self.places else 0
         n_disorder = self.n_disorder << doublings
+        lane_seconds = model.n_dim * model.work_per_coordinate * n_step * SECONDS_PER_UPDATE
         units = tuple(
             Unit(
                 self.model,
@@ -355,6 +357,7 @@ class Sweep:
                 Start(**run.start.model_dump()) if run.kind == "transient" else None,
                 run.n_replica * n_disorder or run.n_replica << doublings,
                 n_disorder,
+                lane_seconds * n_lane,
             )
             for first_lane, n_lane in self._lanes(doublings)
         )
@@ -362,6 +365,7 @@ class Sweep:
         return Point(index, parameters, units, tuple(tuple(unit.names_on(path)) for unit in units))
 
     @cached_property
+    @without_collection()
     def points(self) -> tuple[Point, ...]:
         """Every cell, in index order."""
         points = tuple(self.point_at(index) for index in itertools.product(*map(range, self.shape)))
@@ -389,9 +393,3 @@ def _why(observable: Observable[Any], point: Point) -> str:
         return observable.why_undefined(point.model, point.units[0].run)
     except Exception as error:  # a user's model may fail in any way; the point says so when it is run
         return f"{type(error).__name__}: {error}"
-
-
-def unit_seconds(unit: Unit) -> float:
-    """Estimated cost of a unit on one core [s]."""
-    model = unit.build()
-    return model.n_dim * model.work_per_coordinate * unit.n_lane * unit.n_step * SECONDS_PER_UPDATE
