@@ -56,18 +56,20 @@ def shard(folder: Path, path: Path, n_worker: int) -> tuple[Report, float, float
     began = time.perf_counter()
     sweep = Sweep(path)
     with local(n_worker) as run:
-        list(run(_load, [(sweep.point_at((0,)).units[0],)] * n_worker))
+        loaded = {process for _, process in run(_load, [(sweep.point_at((0,)).units[0],)] * n_worker)}
+        assert len(loaded) == n_worker, "a worker has loaded nothing yet"
         started = time.perf_counter()
         report = run_shard(sweep, sweep.points, results / "points", run)
         ended = time.perf_counter()
     return report, ended - began, ended - started, kernel_seconds(results / "points")
 
 
-def _load(unit: Unit) -> None:
-    """What a worker does once: load libraries and compiled kernels. It takes longer than an idle worker waits for a task."""
+def _load(unit: Unit) -> int:
+    """What a worker does once: load libraries and compiled kernels. Which process did it."""
     import zarr  # noqa: F401
 
     simulate(unit)
+    return os.getpid()
 
 
 def first_result(folder: Path, path: Path) -> float:

@@ -18,7 +18,7 @@ from nessmap.simulate import RESTART_VERSION
 from nessmap.statistics import STATISTICS
 from nessmap.sweep import Point, Sweep
 
-EXACT = 10_000  # points; building one takes a good part of a millisecond
+EXACT = 10_000  # points; building one takes 0.03 to 10 ms, whichever model it is of
 SHARD_SECONDS = 3600.0  # a shard is about a core-hour
 MAX_SHARDS = 64
 WORKER_SECONDS = 10.0  # a worker that has less to do costs more than it saves
